@@ -1,0 +1,1 @@
+"""The trainer: PyTorch models in, bundles for the runtime out."""

@@ -1,0 +1,1 @@
+"""The words that every other part speaks: events, windows, estimates, errors (stdlib and numpy)."""

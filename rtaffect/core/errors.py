@@ -1,0 +1,58 @@
+"""Every error that rtaffect raises on purpose.
+
+::
+
+    RtaffectError
+    ├── ConfigError       a session file or a recipe is not valid
+    ├── StreamError       a live stream is missing, ambiguous, or contradicts its description
+    ├── RecordingError    a file cannot be read as a recording, or lacks what is needed
+    ├── MontageError      the channels at hand are not those that the bundle wants
+    ├── UnitError         a unit is undeclared, unknown, or cannot be converted
+    ├── BundleError       a model folder is incomplete, altered, hostile or of another schema
+    ├── InferenceError    the model runtime refused a graph or an input
+    ├── WireError         a message does not follow the schema
+    └── PublishError      an address cannot be bound, or may not be without keys
+
+A message says what must hold, what was got, and what to do. Foreign exceptions are mapped where the
+library is used, in one place each.
+"""
+
+
+class RtaffectError(Exception):
+    """Root of every error that rtaffect raises on purpose."""
+
+
+class ConfigError(RtaffectError):
+    """A session file or a training recipe is not valid."""
+
+
+class StreamError(RtaffectError):
+    """A live stream is missing, ambiguous, or contradicts its own description."""
+
+
+class RecordingError(RtaffectError):
+    """A file cannot be read as a recording, or lacks what is needed."""
+
+
+class MontageError(RtaffectError):
+    """The channels at hand are not those that the bundle wants."""
+
+
+class UnitError(RtaffectError):
+    """A unit is undeclared, unknown, or cannot be converted."""
+
+
+class BundleError(RtaffectError):
+    """A model folder is incomplete, altered, hostile or of another schema."""
+
+
+class InferenceError(RtaffectError):
+    """The model runtime refused a graph or an input."""
+
+
+class WireError(RtaffectError):
+    """A message does not follow the wire's schema."""
+
+
+class PublishError(RtaffectError):
+    """An address cannot be bound, or may not be bound without keys."""

@@ -1,0 +1,147 @@
+"""What windows a bundle was trained on: the only settings that the chain from chunks to windows has.
+
+A spec comes from a bundle's manifest, never from a session file, so that a model meets the very
+windows that it was trained on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualitySpec:
+    """Limits beyond which EEG samples count as artifact (microvolts at the amplifier's input).
+
+    Parameters
+    ----------
+    amplitude_uv : float
+        Peak-to-peak of a channel within one block (1/32 s), slow drift excluded, above which it is an
+        artifact.
+    flat_uv : float
+        Peak-to-peak below which a channel counts as flat when it lasts `flat_s`.
+    flat_s : float
+        How long it must last, in seconds.
+    rail_uv : float
+        Absolute value at which an amplifier is taken to sit on its rail.
+    line_ratio : float
+        Power at 50 or 60 Hz over the power from 1 to 40 Hz of the last second, above which a channel
+        counts as hum.
+    max_bad_channels : float
+        Fraction of channels that may be bad at a sample before the sample counts as artifact.
+    """
+
+    amplitude_uv: float = 150.0
+    flat_uv: float = 0.1
+    flat_s: float = 0.5
+    rail_uv: float = 180_000.0
+    line_ratio: float = 10.0
+    max_bad_channels: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSpec:
+    """A regularly sampled signal (EEG) as the model wants it.
+
+    Parameters
+    ----------
+    ch_names : tuple of str
+        Channels in the model's order, in MNE's spelling.
+    unit : str
+        Unit of the samples that the model sees.
+    sfreq : float
+        Rate of the absolute grid ``m / sfreq`` on which samples lie, in Hz.
+    highpass_hz : float
+        Edge of the causal high-pass filter; 0 means none.
+    highpass_order : int
+        Order of that Butterworth filter.
+    notch_hz : tuple of float
+        Line frequencies removed by causal notch filters.
+    reference : {"average", "none"}
+        Re-reference after picking the channels.
+    resample_half_s : float
+        Half-length of the resampler's windowed-sinc kernel, which is its delay, in seconds.
+    settle_s : float
+        Time after the start of a segment until the filters have forgotten it (to 1e-6).
+    bridge_s : float
+        Dropouts up to this long are bridged linearly (and flagged); longer ones end the segment.
+    max_interpolated : int
+        How many missing channels may be interpolated when the session asks for it.
+    quality : QualitySpec
+        Artifact limits.
+    optional : bool
+        The model answers without this modality.
+    """
+
+    kind: Literal["signal"] = "signal"
+    ch_names: tuple[str, ...]
+    unit: str = "uV"
+    sfreq: float = 128.0
+    highpass_hz: float = 1.0
+    highpass_order: int = 2
+    notch_hz: tuple[float, ...] = ()
+    reference: Literal["average", "none"] = "average"
+    resample_half_s: float = 0.0625
+    settle_s: float = 4.0
+    bridge_s: float = 0.02
+    max_interpolated: int = 0
+    quality: QualitySpec = field(default_factory=QualitySpec)
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameSpec:
+    """A stream of frames (facial features) held on a grid.
+
+    At each grid time ``m / sfreq`` stands the newest valid frame that is not older than `hold_s`;
+    where there is none stands NaN, and the sample counts as uncovered. A camera's own rate therefore
+    does not matter.
+
+    Parameters
+    ----------
+    ch_names : tuple of str
+        Feature names in the model's order.
+    unit : str
+        "" as features are of mixed units; each name has its own, see docs/face-features.
+    sfreq : float
+        Rate of the grid in Hz.
+    hold_s : float
+        How long a frame speaks for the time after it.
+    min_coverage : float
+        Fraction of the window that must be covered, else the modality is missing.
+    optional : bool
+        The model answers without this modality.
+    """
+
+    kind: Literal["frames"] = "frames"
+    ch_names: tuple[str, ...]
+    unit: str = ""
+    sfreq: float = 32.0
+    hold_s: float = 0.125
+    min_coverage: float = 0.5
+    optional: bool = True
+
+
+ModalitySpec = SignalSpec | FrameSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSpec:
+    """The windows of one decoder.
+
+    Parameters
+    ----------
+    window_s : float
+        Length in seconds; a whole number of hops, of grid samples and of blocks.
+    hop_s : float
+        Distance of window ends on the absolute grid ``t_end = k * hop_s``, in seconds.
+    max_wait_s : float
+        How long past ``t_end`` a window waits for a stream that is alive before it closes without it.
+    modalities : mapping of str to ModalitySpec
+        What each modality looks like.
+    """
+
+    window_s: float = 3.0
+    hop_s: float = 0.25
+    max_wait_s: float = 0.5
+    modalities: Mapping[str, ModalitySpec]
