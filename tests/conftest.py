@@ -1,0 +1,15 @@
+"""Fixtures that every test may use."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real recordings that are not part of the project."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real recordings (../shared/data) are not on this machine")
+    return SHARED_DATA
