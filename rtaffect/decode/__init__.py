@@ -1,0 +1,1 @@
+"""From windows to estimates: one bundle's graphs, run."""

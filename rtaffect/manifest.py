@@ -1,0 +1,282 @@
+"""The schema of a bundle's ``manifest.json``: what a model is, wants, answers and was trained on.
+
+The trainer writes it, the runtime reads it; nothing else passes between the two.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from rtaffect.core.spec import SignalSpec, WindowSpec
+
+SCHEMA_VERSION: Literal[1] = 1
+"""Changes whenever an older reader would misread a newer manifest."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+"""A name that is safe in a topic, a file name and a shell."""
+
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.onnx$")]
+"""The name of a graph inside the bundle's own folder: no folder part, no dots but the suffix's."""
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Tensor(_Part):
+    """A graph's input or output.
+
+    Parameters
+    ----------
+    shape : tuple of int or None
+        None is an axis whose length may vary (the head's number of slices).
+    labels : str
+        Modality whose channels label the first axis after the batch; "" where none does.
+    """
+
+    shape: tuple[int | None, ...]
+    labels: str = ""
+
+
+class Graph(_Part):
+    """One ONNX file.
+
+    Parameters
+    ----------
+    file : str
+        Name inside the bundle's folder.
+    sha256 : str
+        Digest of the file's bytes, lower-case hexadecimal.
+    inputs, outputs : mapping of str to Tensor
+        By name. An encoder's input ``eeg`` takes the modality ``eeg``; ``eeg_mask``, where there is
+        one, takes 1 at samples that exist and 0 at those that do not.
+    """
+
+    file: FileName
+    sha256: Sha256
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+
+
+class Graphs(_Part):
+    """The encoder (one window -> one slice) and the head (slices -> one distribution a target)."""
+
+    encoder: Graph
+    head: Graph
+
+
+class Slices(_Part):
+    """How many windows the head looks back on.
+
+    Parameters
+    ----------
+    t_min, t_max : int
+        Fewest and most slices that the head was trained on; consecutive slices do not overlap.
+    shape : tuple of int
+        Shape of one slice.
+    """
+
+    t_min: int = Field(ge=1)
+    t_max: int = Field(ge=1, le=64)
+    shape: tuple[int, ...]
+
+
+class Target(_Part):
+    """One thing that the model answers.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        Class names, in the order of the head's output.
+    edges : tuple of float
+        ``len(classes) + 1`` rising edges in [-1, 1], class i speaking for
+        ``[edges[i], edges[i + 1])``; empty for categories.
+    prior : tuple of float
+        Share of each class in the training set.
+    skill : float
+        ``1 - NLL / NLL(prior)`` on held-out participants, clipped to [0, 1].
+    temperature : float
+        By which the logits were divided to calibrate them (already inside the graph).
+    """
+
+    classes: tuple[str, ...] = Field(min_length=2)
+    edges: tuple[float, ...] = ()
+    prior: tuple[float, ...]
+    skill: float = Field(ge=0, le=1)
+    temperature: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if len(self.prior) != len(self.classes) or not math.isclose(
+            math.fsum(self.prior), 1.0, abs_tol=1e-6
+        ):
+            msg = f"prior must hold {len(self.classes)} shares that sum to 1, got {self.prior}"
+            raise ValueError(msg)
+        rising = all(low < high for low, high in zip(self.edges, self.edges[1:], strict=False))
+        if self.edges and not (
+            len(self.edges) == len(self.classes) + 1
+            and rising
+            and self.edges[0] >= -1
+            and self.edges[-1] <= 1
+        ):
+            msg = (
+                f"edges must be {len(self.classes) + 1} rising numbers in [-1, 1], got {self.edges}"
+            )
+            raise ValueError(msg)
+        return self
+
+
+class Metric(_Part):
+    """One number measured on held-out participants, with the 95 % bootstrap interval over them."""
+
+    value: float
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+
+class Training(_Part):
+    """Where the weights come from.
+
+    Parameters
+    ----------
+    command : str
+        What was typed to make the bundle.
+    recipe : mapping
+        Every setting of the run.
+    versions : mapping of str to str
+        Of the libraries that took part.
+    participants : mapping of str to tuple of str
+        By role (``train``, ``validation``, ``test``): who was in it.
+    n_sequences : mapping of str to int
+        By role: how many sequences of windows.
+    metrics : mapping of str to mapping of str to Metric
+        By target, then by name, on the test participants.
+    """
+
+    command: str
+    recipe: Mapping[str, JsonValue]
+    versions: Mapping[str, str]
+    participants: Mapping[str, tuple[str, ...]]
+    n_sequences: Mapping[str, int]
+    metrics: Mapping[str, Mapping[str, Metric]]
+
+
+class Manifest(_Part):
+    """A bundle in words.
+
+    Parameters
+    ----------
+    schema_version : int
+        `SCHEMA_VERSION` of the writer.
+    name, title, description, licence : str
+        The description is the model card: what it is for, what it is not for, how well it does.
+    simulated : bool
+        It was trained on simulated participants and says nothing about people.
+    windows : WindowSpec
+        What the model sees.
+    slices : Slices
+        How many of them.
+    targets : mapping of str to Target
+        What it answers; the head has one output of each name.
+    graphs : Graphs
+        The files.
+    training : Training
+        How it was made.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: Name
+    title: str
+    description: str
+    licence: str
+    simulated: bool
+    windows: WindowSpec
+    slices: Slices
+    targets: Mapping[Name, Target] = Field(min_length=1)
+    graphs: Graphs
+    training: Training
+
+    @property
+    def slice_step(self) -> int:
+        """Windows on the hop grid from one slice of a run to the next."""
+        return round(self.windows.window_s / self.windows.hop_s)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        problems = [*_window_problems(self.windows), *_graph_problems(self)]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def explain(error: ValidationError) -> list[str]:
+    """Return one line for each thing that is wrong with a manifest.
+
+    The two kinds of modality are tried one after the other; what the other kind would have wanted
+    is left out.
+    """
+    details = error.errors(include_url=False)
+    wrong_kinds = [
+        e["loc"][:-1]
+        for e in details
+        if e["type"] == "literal_error" and e["loc"][-1:] == ("kind",)
+    ]
+    return [
+        f"{'.'.join(str(part) for part in e['loc']) or 'manifest'}: {e['msg']}"
+        for e in details
+        if not any(e["loc"][: len(prefix)] == prefix for prefix in wrong_kinds)
+    ] or ["windows.modalities: kind must be 'signal' or 'frames'"]
+
+
+def _window_problems(windows: WindowSpec) -> list[str]:
+    problems = []
+    if not (
+        windows.hop_s > 0 and windows.window_s > 0 and _is_whole(windows.window_s / windows.hop_s)
+    ):
+        problems.append(
+            "windows.window_s must be a whole number of hops, "
+            f"got {windows.window_s} s and {windows.hop_s} s"
+        )
+    for modality, spec in windows.modalities.items():
+        where = f"windows.modalities.{modality}"
+        if not spec.ch_names or len(set(spec.ch_names)) != len(spec.ch_names):
+            problems.append(f"{where}.ch_names must be one or more different names")
+        if not (spec.sfreq > 0 and _is_whole(spec.sfreq * windows.window_s)):
+            problems.append(
+                f"{where}.sfreq must give a whole number of samples a window, got {spec.sfreq} Hz"
+            )
+        if isinstance(spec, SignalSpec) and spec.highpass_hz * 2 >= spec.sfreq:
+            problems.append(
+                f"{where}.highpass_hz must lie below half of sfreq, got {spec.highpass_hz} Hz"
+            )
+    if not windows.modalities or all(spec.optional for spec in windows.modalities.values()):
+        problems.append("windows.modalities must hold at least one that is not optional")
+    return problems
+
+
+def _graph_problems(manifest: Manifest) -> list[str]:
+    problems = []
+    if manifest.slices.t_min > manifest.slices.t_max:
+        problems.append("slices.t_min must not exceed slices.t_max")
+    modalities = set(manifest.windows.modalities)
+    inputs = set(manifest.graphs.encoder.inputs)
+    if not modalities <= inputs <= modalities | {f"{m}_mask" for m in modalities}:
+        problems.append(
+            f"graphs.encoder.inputs must be the modalities {sorted(modalities)} and their masks, "
+            f"got {sorted(inputs)}"
+        )
+    if "slice" not in manifest.graphs.encoder.outputs:
+        problems.append("graphs.encoder.outputs must hold 'slice'")
+    if set(manifest.graphs.head.inputs) != {"slices"}:
+        problems.append("graphs.head.inputs must be 'slices' alone")
+    if missing := set(manifest.targets) - set(manifest.graphs.head.outputs):
+        problems.append(f"graphs.head.outputs must hold every target, {sorted(missing)} missing")
+    return problems
+
+
+def _is_whole(number: float) -> bool:
+    return abs(number - round(number)) < 1e-9
