@@ -1,7 +1,7 @@
 """What a stream says of itself, and the four things that arrive from a source."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
@@ -45,6 +45,41 @@ class StreamInfo:
     def n_channels(self) -> int:
         """The number of channels."""
         return len(self.ch_names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamChoice:
+    """Which live stream is to be a modality, and what its sender left out of its description.
+
+    A stream matches when it equals every one of `name`, `stype` and `source_id` that is given.
+
+    Parameters
+    ----------
+    modality : str
+        The key under which the session will know the stream.
+    name, stype, source_id : str or None
+        Name, LSL content type and sender's identity to ask for; None asks for nothing.
+    unit : str or None
+        Unit of every channel, instead of what the sender says.
+    ch_names : tuple of str or None
+        Channel labels in order, instead of the sender's.
+    rename : mapping of str to str
+        Labels to correct, from the sender's to the right one.
+    sfreq : float or None
+        Nominal rate in Hz, instead of the sender's.
+    required : bool
+        Without this stream the session cannot start.
+    """
+
+    modality: str
+    name: str | None = None
+    stype: str | None = None
+    source_id: str | None = None
+    unit: str | None = None
+    ch_names: tuple[str, ...] | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
+    sfreq: float | None = None
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
