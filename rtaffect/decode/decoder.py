@@ -242,7 +242,7 @@ def _mask(part: ModalityWindow) -> Array:
     """Return 1 where every channel has a sample, all 0 for a modality that is not usable."""
     if not part.usable:
         return np.zeros((1, part.data.shape[1]), dtype=np.float32)
-    return np.isfinite(part.data).all(axis=0).astype(np.float32)[np.newaxis]
+    return np.isfinite(part.data).min(axis=0, keepdims=True).astype(np.float32)
 
 
 def _flags(window: Window) -> frozenset[tuple[str, Flag]]:

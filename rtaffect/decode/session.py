@@ -179,13 +179,10 @@ def _mapped(what: str) -> Iterator[None]:
     """Turn every exception of ONNX Runtime into an `InferenceError`."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    foreign: tuple[type[Exception], ...] = tuple(
-        kind
-        for kind in vars(state).values()
-        if isinstance(kind, type) and issubclass(kind, Exception)
-    )
+    kinds: list[type[Exception]] = [RuntimeError, ValueError]
+    kinds += [k for k in vars(state).values() if isinstance(k, type) and issubclass(k, Exception)]
     try:
         yield
-    except (*foreign, RuntimeError, ValueError) as error:
+    except tuple(kinds) as error:
         msg = f"{what}: {str(error).strip()}"
         raise InferenceError(msg) from error

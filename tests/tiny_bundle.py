@@ -1,0 +1,150 @@
+"""A bundle of a few bytes whose answers can be computed by hand."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper
+
+from rtaffect.bundle import Bundle, write_bundle
+from rtaffect.core.spec import FrameSpec, SignalSpec, WindowSpec
+from rtaffect.manifest import Manifest
+
+CH_NAMES = ("Fz", "Cz", "Pz")
+FEATURES = ("AU06_r", "AU12_r")
+
+
+def _model(
+    nodes: list[onnx.NodeProto],
+    inputs: dict[str, Any],
+    outputs: dict[str, Any],
+    constants: Any = (),
+) -> bytes:
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
+        list(constants),
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    return bytes(model.SerializeToString())
+
+
+def tiny_encoder(n_times: int, n_frames: int) -> bytes:
+    """``slice = eeg @ eeg.T / n_times * (1 + mean(face_mask))``; ``prior`` is that last factor."""
+    p = len(CH_NAMES)
+    return _model(
+        [
+            helper.make_node("Transpose", ["eeg"], ["eeg_t"], perm=[0, 2, 1]),
+            helper.make_node("MatMul", ["eeg", "eeg_t"], ["gram"]),
+            helper.make_node("Div", ["gram", "n"], ["connectivity"]),
+            helper.make_node("ReduceMean", ["face_mask"], ["share"], axes=[1], keepdims=1),
+            helper.make_node("Add", ["share", "one"], ["prior"]),
+            helper.make_node("Mul", ["connectivity", "prior"], ["shaped"]),
+            helper.make_node("ReduceSum", ["face"], ["unused"], keepdims=0),
+            helper.make_node("Mul", ["unused", "zero"], ["nothing"]),
+            helper.make_node("Add", ["shaped", "nothing"], ["slice"]),
+        ],
+        {"eeg": [1, p, n_times], "face": [1, len(FEATURES), n_frames], "face_mask": [1, n_frames]},
+        {"slice": [1, p, p], "connectivity": [1, p, p], "prior": [1, 1]},
+        [
+            helper.make_tensor("n", TensorProto.FLOAT, [], [float(n_times)]),
+            helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
+            helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+        ],
+    )
+
+
+def tiny_head() -> bytes:
+    """``valence = softmax([0, mean of all slices])``, `arousal` the other way round."""
+    return _model(
+        [
+            helper.make_node("ReduceMean", ["slices"], ["m4"], axes=[1, 2, 3], keepdims=1),
+            helper.make_node("Reshape", ["m4", "row"], ["m"]),
+            helper.make_node("Mul", ["m", "zero"], ["o"]),
+            helper.make_node("Concat", ["o", "m"], ["up"], axis=1),
+            helper.make_node("Concat", ["m", "o"], ["down"], axis=1),
+            helper.make_node("Softmax", ["up"], ["valence"], axis=1),
+            helper.make_node("Softmax", ["down"], ["arousal"], axis=1),
+        ],
+        {"slices": [1, "T", len(CH_NAMES), len(CH_NAMES)]},
+        {"valence": [1, 2], "arousal": [1, 2]},
+        [
+            helper.make_tensor("row", TensorProto.INT64, [2], [1, 1]),
+            helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+        ],
+    )
+
+
+def tiny_manifest(
+    *, t_min: int = 1, t_max: int = 3, simulated: bool = False, window_s: float = 1.0
+) -> tuple[Manifest, dict[str, bytes]]:
+    """A manifest and its files: EEG at 32 Hz, an optional face at 8 Hz, hop 0.5 s."""
+    windows = WindowSpec(
+        window_s=window_s,
+        hop_s=0.5,
+        modalities={
+            "eeg": SignalSpec(ch_names=CH_NAMES, sfreq=32.0),
+            "face": FrameSpec(ch_names=FEATURES, sfreq=8.0),
+        },
+    )
+    n_times, n_frames, p = round(32 * window_s), round(8 * window_s), len(CH_NAMES)
+    files = {"encoder.onnx": tiny_encoder(n_times, n_frames), "head.onnx": tiny_head()}
+    target = {
+        "classes": ["low", "high"],
+        "edges": [-1.0, 0.0, 1.0],
+        "prior": [0.5, 0.5],
+        "skill": 0.1,
+        "temperature": 1.0,
+    }
+    manifest = Manifest.model_validate(
+        {
+            "name": "tiny",
+            "title": "Tiny",
+            "description": "For tests.",
+            "licence": "BSD-3-Clause",
+            "simulated": simulated,
+            "windows": windows,
+            "slices": {"t_min": t_min, "t_max": t_max, "shape": [p, p]},
+            "targets": {"valence": target, "arousal": target},
+            "graphs": {
+                "encoder": {
+                    "file": "encoder.onnx",
+                    "sha256": hashlib.sha256(files["encoder.onnx"]).hexdigest(),
+                    "inputs": {
+                        "eeg": {"shape": [1, p, n_times], "labels": "eeg"},
+                        "face": {"shape": [1, len(FEATURES), n_frames], "labels": "face"},
+                        "face_mask": {"shape": [1, n_frames]},
+                    },
+                    "outputs": {
+                        "slice": {"shape": [1, p, p], "labels": "eeg"},
+                        "connectivity": {"shape": [1, p, p], "labels": "eeg"},
+                        "prior": {"shape": [1, 1]},
+                    },
+                },
+                "head": {
+                    "file": "head.onnx",
+                    "sha256": hashlib.sha256(files["head.onnx"]).hexdigest(),
+                    "inputs": {"slices": {"shape": [1, None, p, p]}},
+                    "outputs": {"valence": {"shape": [1, 2]}, "arousal": {"shape": [1, 2]}},
+                },
+            },
+            "training": {
+                "command": "by hand",
+                "recipe": {},
+                "versions": {},
+                "participants": {},
+                "n_sequences": {},
+                "metrics": {},
+            },
+        }
+    )
+    return manifest, files
+
+
+def write_tiny_bundle(folder: Path, **settings: Any) -> Bundle:
+    """Write the tiny bundle into a folder and return it."""
+    return write_bundle(folder / "tiny", *tiny_manifest(**settings))
