@@ -1,0 +1,1 @@
+"""Where things go: subscribers, LSL outlets, recordings."""
