@@ -137,6 +137,8 @@ class WindowSpec:
         Distance of window ends on the absolute grid ``t_end = k * hop_s``, in seconds.
     max_wait_s : float
         How long past ``t_end`` a window waits for a stream that is alive before it closes without it.
+    stale_s : float
+        A stream that sent nothing for so long is stale: no window waits for it any more.
     modalities : mapping of str to ModalitySpec
         What each modality looks like.
     """
@@ -144,4 +146,5 @@ class WindowSpec:
     window_s: float = 3.0
     hop_s: float = 0.25
     max_wait_s: float = 0.5
+    stale_s: float = 1.0
     modalities: Mapping[str, ModalitySpec]

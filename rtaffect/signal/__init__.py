@@ -1,0 +1,1 @@
+"""Everything that has state in time: stamps, blocks, filters, resampling, rings, quality."""

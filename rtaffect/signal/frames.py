@@ -1,0 +1,153 @@
+"""Frames (facial features) held on a grid, so that a camera's own rate does not matter."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtaffect.core.errors import MontageError
+from rtaffect.core.face_features import FRAME_QUALITY, MIN_CONFIDENCE
+from rtaffect.core.spec import FrameSpec
+from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
+from rtaffect.signal.timeline import (
+    MAX_AHEAD_S,
+    OFFSET_STEP_S,
+    Break,
+    ClockMap,
+    Floats,
+    TimelineCounts,
+)
+from rtaffect.signal.track import Sample, States, Track
+
+
+@dataclass(slots=True)
+class _Frame:
+    """The frame that speaks for the time after it."""
+
+    stamp_s: float
+    data: Floats
+    valid: bool
+
+
+class FrameTrack(Track):
+    """Follows one stream of frames.
+
+    Parameters
+    ----------
+    spec : FrameSpec
+        The grid.
+    info : StreamInfo
+        The stream.
+    keep_s : float
+        How much of the past is kept, in seconds.
+
+    Raises
+    ------
+    MontageError
+        The stream lacks features that the model was trained on.
+    """
+
+    def __init__(self, spec: FrameSpec, info: StreamInfo, *, keep_s: float) -> None:
+        super().__init__(info, sfreq=spec.sfreq, n_channels=len(spec.ch_names), keep_s=keep_s)
+        missing = [name for name in spec.ch_names if name not in info.ch_names]
+        if missing:
+            msg = (
+                f"The {info.modality} stream {info.name!r} must carry {len(spec.ch_names)} features; "
+                f"it lacks {', '.join(missing)}. It has {', '.join(info.ch_names)}. "
+                "Rename them in the session file (`rename:`) or choose another stream."
+            )
+            raise MontageError(msg)
+        self.spec = spec
+        self._picks = [info.ch_names.index(name) for name in spec.ch_names]
+        self._quality = {
+            name: info.ch_names.index(name) for name in FRAME_QUALITY if name in info.ch_names
+        }
+        self._clock = ClockMap()
+        self._counts = TimelineCounts()
+        self._frames: list[_Frame] = []
+        self._measured: list[float] = []
+
+    @property
+    def counts(self) -> TimelineCounts:
+        """What the stream delivered so far."""
+        return self._counts
+
+    @property
+    def measured_sfreq(self) -> float:
+        """Frames per second over the last frames; NaN before two."""
+        if len(self._measured) < 2:
+            return float("nan")
+        return (len(self._measured) - 1) / (self._measured[-1] - self._measured[0])
+
+    @property
+    def offset_s(self) -> float:
+        """Newest clock offset in seconds; NaN before the first."""
+        return self._clock.offset_s if self._clock.known else float("nan")
+
+    def offset(self, event: ClockOffset) -> None:
+        """Take a clock offset; a step means that the sender's clock was set."""
+        if abs(self._clock.update(event)) > OFFSET_STEP_S:
+            self.interrupt(Break.CLOCK)
+
+    def interrupt(self, reason: Break) -> None:
+        """Forget the frame that spoke for the time after it."""
+        self._frames = []
+        if reason is Break.CLOCK:
+            self.note_clock_break(self.t_newest)
+
+    def push(self, chunk: Chunk) -> Iterator[None]:
+        """Take frames one by one; yield after each, when windows may have become complete."""
+        stamps = self._clock.apply(chunk)
+        data = chunk.data.astype(np.float64)
+        self._counts.n_samples += len(stamps)
+        for column, stamp_s in enumerate(stamps.tolist()):
+            if stamp_s > chunk.t_received + MAX_AHEAD_S or not stamp_s > self._newest():
+                self._counts.n_backward += 1
+                if stamp_s > chunk.t_received + MAX_AHEAD_S:
+                    self.interrupt(Break.CLOCK)
+                continue
+            self._place(stamp_s, data[:, column])
+            yield
+
+    def _newest(self) -> float:
+        return -np.inf if np.isnan(self.t_newest) else self.t_newest
+
+    def _place(self, stamp_s: float, column: Floats) -> None:
+        frame = column[self._picks]
+        finite = bool(np.isfinite(frame).all())
+        self._counts.n_nonfinite += not finite
+        trusted = all(
+            column[at] >= (MIN_CONFIDENCE if name == "confidence" else 0.5)
+            for name, at in self._quality.items()
+        )
+        # Grid times up to this frame's stamp, this one excluded, are spoken for by those before it.
+        m_stop = int(np.ceil(stamp_s * self.sfreq))
+        self._resolve(m_stop)
+        self._frames.append(_Frame(stamp_s, frame, finite and trusted))
+        if m_stop / self.sfreq == stamp_s:
+            self._resolve(m_stop + 1)
+        self.t_newest = stamp_s
+        self._measured = [*self._measured[-63:], stamp_s]
+
+    def _resolve(self, m_stop: int) -> None:
+        """Write the grid up to (not including) ``m_stop`` from the frames known so far."""
+        if not self._frames:
+            self.reach(m_stop)
+            return
+        reach_m = int(np.floor((self._frames[-1].stamp_s + self.spec.hold_s) * self.sfreq)) + 1
+        first_m = int(np.ceil(self._frames[0].stamp_s * self.sfreq))
+        for m in range(max(first_m, self.m_reached), min(m_stop, reach_m)):
+            oldest_s = m / self.sfreq - self.spec.hold_s
+            held = [frame for frame in self._frames if frame.stamp_s >= oldest_s]
+            valid = [frame for frame in held if frame.valid]
+            if valid:
+                self.write(m, valid[-1].data[:, None], Sample.PRESENT)
+            elif held:
+                self.write(m, np.full((len(self._picks), 1), np.nan), Sample.PRESENT | Sample.ARTIFACT)
+        self.reach(m_stop)
+        newest_s = self._frames[-1].stamp_s
+        self._frames = [f for f in self._frames if f.stamp_s >= newest_s - self.spec.hold_s]
+
+    def usable(self, coverage: float, states: States) -> bool:  # noqa: ARG002
+        """Enough of the window is covered by valid frames."""
+        return coverage >= self.spec.min_coverage

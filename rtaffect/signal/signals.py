@@ -1,0 +1,139 @@
+"""Signals (EEG): timeline, blocks, montage, quality, resampling, filters, reference, in this order."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rtaffect.core.spec import SignalSpec
+from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
+from rtaffect.signal.blocks import BLOCKS_PER_S, Block, BlockCutter
+from rtaffect.signal.filters import CausalFilter, design
+from rtaffect.signal.montage import plan_montage
+from rtaffect.signal.quality import QualityMonitor
+from rtaffect.signal.reference import rereference
+from rtaffect.signal.resample import GridResampler
+from rtaffect.signal.timeline import (
+    OFFSET_STEP_S,
+    Break,
+    ClockMap,
+    RegularTimeline,
+    TimelineCounts,
+)
+from rtaffect.signal.track import Sample, States, Track
+from rtaffect.signal.units import factors_to_microvolts
+
+
+class SignalTrack(Track):
+    """Follows one regularly sampled stream.
+
+    Parameters
+    ----------
+    spec : SignalSpec
+        What the model wants.
+    info : StreamInfo
+        The stream.
+    keep_s : float
+        How much of the past is kept, in seconds.
+    interpolate : bool
+        Missing channels may be rebuilt from their neighbours, up to the bundle's limit.
+
+    Raises
+    ------
+    MontageError, UnitError
+        The stream's channels or units do not serve.
+    """
+
+    def __init__(
+        self, spec: SignalSpec, info: StreamInfo, *, keep_s: float, interpolate: bool
+    ) -> None:
+        super().__init__(info, sfreq=spec.sfreq, n_channels=len(spec.ch_names), keep_s=keep_s)
+        self.spec = spec
+        self.plan = plan_montage(
+            info.ch_names,
+            spec.ch_names,
+            interpolate=interpolate,
+            max_interpolated=spec.max_interpolated,
+        )
+        self.interpolated = bool(self.plan.interpolated)
+        self._used = list(self.plan.used)
+        self._factors = factors_to_microvolts(info)[self._used][:, None]
+        self._clock = ClockMap()
+        self.timeline = RegularTimeline(info.sfreq, bridge_s=spec.bridge_s)
+        self._cutter = BlockCutter()
+        self._resampler = GridResampler(spec.sfreq, half_s=spec.resample_half_s)
+        self._filter = CausalFilter(design(spec), n_channels=len(spec.ch_names))
+        self._quality: QualityMonitor | None = None
+        self._bad_blocks: dict[int, bool] = {}
+        self._n_delay_blocks = round(spec.resample_half_s * BLOCKS_PER_S)
+        self._t_settled = np.inf
+
+    @property
+    def counts(self) -> TimelineCounts:
+        """What the stream delivered so far."""
+        return self.timeline.counts
+
+    @property
+    def measured_sfreq(self) -> float:
+        """Measured rate in Hz; NaN before it is known."""
+        return self.timeline.measured_sfreq
+
+    @property
+    def offset_s(self) -> float:
+        """Newest clock offset in seconds; NaN before the first."""
+        return self._clock.offset_s if self._clock.known else float("nan")
+
+    def offset(self, event: ClockOffset) -> None:
+        """Take a clock offset; a step means that the sender's clock was set."""
+        if abs(self._clock.update(event)) > OFFSET_STEP_S:
+            self.timeline.interrupt(Break.CLOCK)
+
+    def interrupt(self, reason: Break) -> None:
+        """End the segment."""
+        self.timeline.interrupt(reason)
+
+    def push(self, chunk: Chunk) -> Iterator[None]:
+        """Take samples; yield after every block."""
+        data = chunk.data[self._used].astype(np.float64) * self._factors
+        stamps = self._clock.apply(chunk)
+        for span in self.timeline.push(stamps, data, t_received=chunk.t_received):
+            for block in self._cutter.push(span, period_s=self.timeline.period_s):
+                self._block(block)
+                yield
+
+    def _block(self, block: Block) -> None:
+        period_s = self.timeline.period_s
+        if block.begins is not None:
+            if block.begins is Break.CLOCK:
+                self.note_clock_break(float(block.stamps_s[0]))
+            self._filter.reset()
+            if self._quality is None:
+                self._quality = QualityMonitor(
+                    self.spec.quality, n_channels=len(self.spec.ch_names), sfreq=1.0 / period_s
+                )
+            self._quality.reset()
+            self._t_settled = float(block.stamps_s[0]) + self.spec.settle_s
+        assert self._quality is not None
+        block = self.plan.rebuild(block)
+        bad = self._quality.process(block.data)
+        self._bad_blocks[block.index] = bool(bad.mean() > self.spec.quality.max_bad_channels)
+        self._bad_blocks.pop(block.index - 4 * self._n_delay_blocks - 1, None)
+        self.t_newest = float(block.stamps_s[-1])
+        m_start, data, bridged = self._resampler.push(block, period_s=period_s)
+        n = data.shape[1]
+        if n:
+            data = rereference(self._filter.process(data), self.spec.reference)
+            t = (m_start + np.arange(n)) / self.sfreq
+            states = np.full(n, Sample.PRESENT, dtype=np.uint8)
+            states[bridged] |= Sample.BRIDGED
+            states[t < self._t_settled] |= Sample.UNSETTLED
+            for index in range(int(t[0] * BLOCKS_PER_S), int(t[-1] * BLOCKS_PER_S) + 1):
+                if self._bad_blocks.get(index, False):
+                    states[(t >= index / BLOCKS_PER_S) & (t < (index + 1) / BLOCKS_PER_S)] |= (
+                        Sample.ARTIFACT
+                    )
+            self.write(m_start, data, states)
+        self.reach((block.index + 1 - self._n_delay_blocks) * self._resampler.n_per_block)
+
+    def usable(self, coverage: float, states: States) -> bool:  # noqa: ARG002
+        """No sample of the window is absent: a model never sees two sides of a gap as one."""
+        return bool((states != 0).all())

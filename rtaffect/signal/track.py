@@ -1,0 +1,149 @@
+"""What both kinds of stream share: grid samples with their state, read as part of a window."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from enum import IntFlag
+
+import numpy as np
+import numpy.typing as npt
+
+from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
+from rtaffect.core.window import Flag, ModalityWindow
+from rtaffect.signal.ring import GridRing
+from rtaffect.signal.timeline import Break, Floats, TimelineCounts
+
+States = npt.NDArray[np.uint8]
+
+
+class Sample(IntFlag):
+    """State of one grid sample; 0 means that there is none."""
+
+    PRESENT = 1
+    BRIDGED = 2
+    UNSETTLED = 4
+    ARTIFACT = 8
+
+
+class Track(ABC):
+    """One stream of one decoder, from chunks to the modality's part of a window.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        The stream.
+    sfreq : float
+        Rate of the grid in Hz.
+    n_channels : int
+        Channels of the model.
+    keep_s : float
+        How much of the past is kept, in seconds.
+    """
+
+    def __init__(self, info: StreamInfo, *, sfreq: float, n_channels: int, keep_s: float) -> None:
+        self.info = info
+        self.sfreq = sfreq
+        self.t_newest = float("nan")
+        self.m_reached = 0  # grid numbers below this are settled: present or absent for good
+        self.interpolated = False
+        capacity = int(np.ceil(keep_s * sfreq))
+        self._keep_s = keep_s
+        self._values = GridRing(n_channels, capacity, dtype=np.float32, fill=np.nan)
+        self._states = GridRing(1, capacity, dtype=np.uint8, fill=0)
+        self._m_first: int | None = None
+        self._clock_breaks_s: list[float] = []
+
+    @property
+    @abstractmethod
+    def counts(self) -> TimelineCounts:
+        """What the stream delivered so far."""
+
+    @property
+    @abstractmethod
+    def measured_sfreq(self) -> float:
+        """Measured rate in Hz; NaN before it is known."""
+
+    @property
+    @abstractmethod
+    def offset_s(self) -> float:
+        """Newest clock offset in seconds; NaN before the first."""
+
+    @abstractmethod
+    def offset(self, event: ClockOffset) -> None:
+        """Take a clock offset."""
+
+    @abstractmethod
+    def push(self, chunk: Chunk) -> Iterator[None]:
+        """Take samples; yield whenever windows may have become complete."""
+
+    @abstractmethod
+    def interrupt(self, reason: Break) -> None:
+        """End what is under way: the stream was lost, or its clock was set."""
+
+    @abstractmethod
+    def usable(self, coverage: float, states: States) -> bool:
+        """Return whether the model may see a window of such samples."""
+
+    def write(self, m_start: int, data: Floats, states: npt.ArrayLike) -> None:
+        """Write grid samples with their states and move the watermark behind them."""
+        if self._m_first is None:
+            self._m_first = m_start
+        n = data.shape[1]
+        self._values.write(m_start, data)
+        self._states.write(m_start, np.broadcast_to(np.asarray(states, dtype=np.uint8), (1, n)))
+        self.m_reached = max(self.m_reached, m_start + n)
+
+    def reach(self, m_stop: int) -> None:
+        """Declare that grid numbers below ``m_stop`` will not come any more."""
+        self.m_reached = max(self.m_reached, m_stop)
+
+    def note_clock_break(self, t: float) -> None:
+        """Remember when the sender's clock was set (runtime clock)."""
+        self._clock_breaks_s = [*self._clock_breaks_s[-63:], t]
+
+    def window(self, t_start: float, t_end: float, *, silent: bool) -> ModalityWindow:
+        """Return the modality's part of ``[t_start, t_end)`` as it is known now.
+
+        Parameters
+        ----------
+        t_start, t_end : float
+            The window in seconds.
+        silent : bool
+            The stream is lost or stale: what is absent at the end will not come soon.
+        """
+        m_start, m_stop = round(t_start * self.sfreq), round(t_end * self.sfreq)
+        data = self._values.read(m_start, m_stop)
+        states = self._states.read(m_start, m_stop)[0]
+        flags = self._absences(m_start, states, silent=silent)
+        if (states & Sample.BRIDGED).any():
+            flags.add(Flag.GAP)
+        if (states & Sample.UNSETTLED).any():
+            flags.add(Flag.WARMUP)
+        if (states & Sample.ARTIFACT).any():
+            flags.add(Flag.ARTIFACT)
+        if any(t_start <= t < t_end for t in self._clock_breaks_s):
+            flags.add(Flag.CLOCK)
+        if self.interpolated:
+            flags.add(Flag.INTERPOLATED)
+        if self.info.simulated:
+            flags.add(Flag.SIMULATED)
+        coverage = float(np.count_nonzero(states == Sample.PRESENT)) / len(states)
+        usable = self.usable(coverage, states)
+        if not usable:
+            flags.add(Flag.MISSING)
+        return ModalityWindow(data, usable, coverage, frozenset(flags), self.t_newest)
+
+    def _absences(self, m_start: int, states: States, *, silent: bool) -> set[Flag]:
+        absent = states == 0
+        if not absent.any():
+            return set()
+        flags: set[Flag] = set()
+        m = m_start + np.arange(len(states))
+        tail = absent & (m >= self.m_reached)
+        before = absent & ~tail & (m < (self._m_first if self._m_first is not None else m[-1] + 1))
+        if tail.any():
+            flags.add(Flag.STALE if silent else Flag.LATE)
+        if before.any():
+            flags.add(Flag.WARMUP)
+        if (absent & ~tail & ~before).any():
+            flags.add(Flag.GAP)
+        return flags
