@@ -86,6 +86,11 @@ class LatencyMeter:
         """Record one run, in seconds."""
         self._values_s.append(seconds)
 
+    @property
+    def n(self) -> int:
+        """How many runs the percentiles rest on."""
+        return len(self._values_s)
+
     def summary(self) -> StageLatency:
         """Return percentiles over the last runs (NaN before the first)."""
         if not self._values_s:
