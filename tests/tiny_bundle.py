@@ -82,16 +82,16 @@ def tiny_head() -> bytes:
 def tiny_manifest(
     *, t_min: int = 1, t_max: int = 3, simulated: bool = False, window_s: float = 1.0
 ) -> tuple[Manifest, dict[str, bytes]]:
-    """A manifest and its files: EEG at 32 Hz, an optional face at 8 Hz, hop 0.5 s."""
+    """A manifest and its files: EEG at 32 Hz, an optional face at 32 Hz, hop 0.5 s."""
     windows = WindowSpec(
         window_s=window_s,
         hop_s=0.5,
         modalities={
             "eeg": SignalSpec(ch_names=CH_NAMES, sfreq=32.0),
-            "face": FrameSpec(ch_names=FEATURES, sfreq=8.0),
+            "face": FrameSpec(ch_names=FEATURES),
         },
     )
-    n_times, n_frames, p = round(32 * window_s), round(8 * window_s), len(CH_NAMES)
+    n_times, n_frames, p = round(32 * window_s), round(32 * window_s), len(CH_NAMES)
     files = {"encoder.onnx": tiny_encoder(n_times, n_frames), "head.onnx": tiny_head()}
     target = {
         "classes": ["low", "high"],

@@ -37,7 +37,7 @@ def _window(
 ) -> Window:
     rng = np.random.default_rng(index)
     eeg = rng.normal(size=(len(CH_NAMES), 32)).astype(np.float32)
-    frames = rng.normal(size=(len(FEATURES), 8)).astype(np.float32)
+    frames = rng.normal(size=(len(FEATURES), 32)).astype(np.float32)
     return Window(
         index=index,
         t_start=index * 0.5 - 1,
@@ -141,7 +141,7 @@ def test_without_a_face_the_decoder_answers_from_the_eeg_and_says_so(decoder: De
 
 def test_a_frame_without_a_face_is_masked(decoder: Decoder) -> None:
     window = _window(0)
-    window.modalities["face"].data[1, :4] = np.nan
+    window.modalities["face"].data[1, :16] = np.nan
     decoded = decoder.decode(window, with_matrices=True)
     np.testing.assert_allclose(decoded.matrices["prior"], [1.5])
 

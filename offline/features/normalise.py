@@ -1,0 +1,97 @@
+"""Standardisation by the training set's statistics, which travel inside the graph."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+PowerForm = Literal["log_power", "linear_power"]
+
+_FLOOR = 1e-6
+"""uV^2/Hz; an amplifier's own noise lies three orders of magnitude above it."""
+
+
+class PowerScale(nn.Module):
+    """Band powers as the model sees them.
+
+    Parameters
+    ----------
+    n_bands : int
+        Number of bands.
+    form : {"log_power", "linear_power"}
+        ``"log_power"`` takes the logarithm and standardises each band over channels and windows of
+        the training set. ``"linear_power"`` is the paper's: as it comes. The spectrum falls as 1/f,
+        so five linear powers of any two channels correlate near 1 whatever the person feels.
+    """
+
+    def __init__(self, *, n_bands: int, form: PowerForm = "log_power") -> None:
+        super().__init__()
+        self._form = form
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.zeros(n_bands))
+        self.register_buffer("std", torch.ones(n_bands))
+
+    def fit(self, power: Tensor) -> None:
+        """Take the statistics of the training set, shape (n_windows, n_channels, n_bands)."""
+        if self._form == "log_power":
+            logs = power.clamp_min(_FLOOR).log()
+            self.mean.copy_(logs.mean(dim=(0, 1)))
+            self.std.copy_(logs.std(dim=(0, 1)).clamp_min(_FLOOR))
+
+    def forward(self, power: Tensor) -> Tensor:
+        """Return scaled powers of the same shape; a silent channel becomes zeros."""
+        if self._form == "linear_power":
+            return power
+        scaled = (power.clamp_min(_FLOOR).log() - self.mean) / self.std
+        return torch.where(power.amax(dim=2, keepdim=True) > _FLOOR, scaled, 0.0)
+
+
+class FaceScale(nn.Module):
+    """The mean of each facial feature over the window's valid frames, standardised.
+
+    Parameters
+    ----------
+    n_face : int
+        Number of features.
+    limit : float
+        Standard deviations beyond which a value is cut, so that a tracker's slip cannot drown
+        everything else.
+    """
+
+    def __init__(self, *, n_face: int, limit: float = 5.0) -> None:
+        super().__init__()
+        self._limit = limit
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.zeros(n_face))
+        self.register_buffer("std", torch.ones(n_face))
+
+    def fit(self, means: Tensor) -> None:
+        """Take the statistics of the training set's window means, shape (n_windows, n_face)."""
+        self.mean.copy_(means.mean(dim=0))
+        self.std.copy_(means.std(dim=0).clamp_min(1e-6))
+
+    def forward(self, means: Tensor) -> Tensor:
+        """Return standardised window means, shape (batch, n_face)."""
+        return ((means - self.mean) / self.std).clamp(-self._limit, self._limit)
+
+
+def masked_mean(frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean over valid frames, and whether there was one.
+
+    Parameters
+    ----------
+    frames : Tensor, shape (batch, n_face, n_frames)
+        Zeros where there is no frame.
+    mask : Tensor, shape (batch, n_frames)
+        1 at valid frames.
+
+    Returns
+    -------
+    means : Tensor, shape (batch, n_face)
+    has_face : Tensor, shape (batch,)
+    """
+    count = mask.sum(dim=1)  # (b,)
+    total = (frames * mask.unsqueeze(1)).sum(dim=2)  # (b, F)
+    return total / count.clamp_min(1.0).unsqueeze(1), (count > 0).to(frames.dtype)
