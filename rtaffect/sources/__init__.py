@@ -1,0 +1,1 @@
+"""Where events come from: live streams, buffers and recordings, one file each."""
