@@ -1,0 +1,241 @@
+"""What a session is set up with: every key of a session file, its default and what it takes.
+
+The words of each field's description are the only ones there are: error messages quote them, and
+the file that ``rtaffect init`` writes carries them as comments.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from rtaffect.core.streams import StreamChoice
+
+TRUTH_STYPE = "rtaffect-truth"
+STREAM_TYPES = {"eeg": "EEG", "face": "Face", "markers": "Markers"}
+"""The LSL content type that each modality has unless the session file says otherwise."""
+
+
+class Settings(BaseModel):
+    """Frozen, strict (no text for a number, no number for text), and nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class StreamSettings(Settings):
+    """Which stream carries a modality, and what its sender failed to say."""
+
+    type: str | None = Field(
+        default=None,
+        min_length=1,
+        description="LSL content type; EEG, Face or Markers after the modality unless stated",
+    )
+    name: str | None = Field(
+        default=None, min_length=1, description="name of the stream as the sender set it"
+    )
+    source_id: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the sender's own identity; finds the stream again after a restart",
+    )
+    unit: str | None = Field(
+        default=None,
+        min_length=1,
+        description="unit of the samples where the sender declares none: V, mV, uV or nV",
+    )
+    ch_names: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="channel labels in order, where the sender declares none",
+    )
+    rename: dict[str, str] = Field(
+        default_factory=dict,
+        description="channel labels to correct, as {label of the sender: right label}",
+    )
+    sfreq: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e6,
+        description="sampling rate in Hz where the sender's is wrong or missing",
+    )
+
+    required: bool = Field(
+        default=True, description="false lets the session start before the stream is there"
+    )
+
+    @field_validator("type")
+    @classmethod
+    def _is_selectable(cls, value: str | None) -> str | None:
+        if value == TRUTH_STYPE:
+            msg = "the truth of a simulated participant is for scoring, a decoder may not see it"
+            raise ValueError(msg)
+        return value
+
+
+class Streams(Settings):
+    """The streams that the session listens to."""
+
+    eeg: StreamSettings | None = Field(default=None, description="the amplifier")
+    face: StreamSettings | None = Field(
+        default=None, description="29 facial features from a camera"
+    )
+    markers: StreamSettings | None = Field(
+        default=None, description="event markers; kept and passed on, never decoded"
+    )
+
+    @field_validator("eeg", "face", "markers", mode="before")
+    @classmethod
+    def _says_something(cls, value: object) -> object:
+        if value is None:
+            msg = "nothing stands after the colon; write {} for the stream of this type, or no key"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if self.eeg is None and self.face is None:
+            msg = "at least one of eeg and face is needed"
+            raise ValueError(msg)
+        return self
+
+
+class DecoderSettings(Settings):
+    """A model bundle that decodes the streams."""
+
+    bundle: str = Field(
+        min_length=1,
+        description="a shipped bundle (`rtaffect bundle show` lists them) or the path of a folder",
+    )
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="name of the estimates (letters, digits, - _ .); the bundle's unless stated",
+    )
+    interpolate: bool = Field(
+        default=False,
+        description="true rebuilds missing EEG channels, up to the bundle's limit",
+    )
+
+    @property
+    def label(self) -> str:
+        """The name under which estimates are published."""
+        return self.name or Path(self.bundle).name
+
+
+class CurveSettings(Settings):
+    """CURVE keys: who may subscribe from another machine."""
+
+    server: str = Field(
+        min_length=1, description="the publisher's secret key file, made by `rtaffect keys`"
+    )
+    clients: str = Field(
+        min_length=1, description="folder with the public keys of those who may subscribe"
+    )
+
+
+class PublishSettings(Settings):
+    """Where estimates go."""
+
+    address: str = Field(
+        default="tcp://127.0.0.1:5570",
+        pattern=r"^(tcp|ipc|inproc)://\S+$",
+        description="ZeroMQ address to bind, as tcp://127.0.0.1:5570; loopback needs no keys",
+    )
+    lsl: bool = Field(
+        default=True,
+        description="also send estimates as an LSL stream, so that LabRecorder keeps them",
+    )
+    curve: CurveSettings | None = Field(
+        default=None, description="keys for an address that other machines reach"
+    )
+    insecure: bool = Field(
+        default=False, description="true allows another address than loopback without keys"
+    )
+
+
+class RecordSettings(Settings):
+    """The recording of the session."""
+
+    path: str = Field(
+        pattern=r"^.+\.xdf$",
+        description="file to write, as runs/{time}.xdf; {time} becomes the start's date and time",
+    )
+
+    def path_at(self, start: datetime) -> Path:
+        """Return the file of a session that starts at a local time."""
+        return Path(self.path.replace("{time}", start.strftime("%Y-%m-%d_%H-%M-%S")))
+
+
+class SourceSettings(Settings):
+    """How samples reach this machine."""
+
+    kind: Literal["lsl", "fieldtrip"] = Field(default="lsl", description="lsl or fieldtrip")
+    host: str | None = Field(
+        default=None, min_length=1, description="machine of the FieldTrip buffer (kind: fieldtrip)"
+    )
+    port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="port of the FieldTrip buffer (kind: fieldtrip), 1 to 65535",
+    )
+
+    @model_validator(mode="after")
+    def _address_fits_kind(self) -> Self:
+        if self.kind == "lsl" and (self.host is not None or self.port is not None):
+            msg = "host and port belong to kind: fieldtrip; LSL finds its streams by itself"
+            raise ValueError(msg)
+        return self
+
+
+class Session(Settings):
+    """Everything that a live session is set up with."""
+
+    streams: Streams = Field(
+        description="which streams to listen to, by modality: eeg, face, markers"
+    )
+    decoders: tuple[DecoderSettings, ...] = Field(
+        min_length=1, description="a list of model bundles; each answers for itself"
+    )
+    publish: PublishSettings = Field(
+        default_factory=PublishSettings, description="where estimates go"
+    )
+    record: RecordSettings | None = Field(
+        default=None, description="write the session to a file; null for none"
+    )
+    provider: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where models run: auto (a GPU if there is one), cpu or cuda"
+    )
+    source: SourceSettings = Field(
+        default_factory=SourceSettings, description="how samples reach this machine"
+    )
+
+    @field_validator("decoders")
+    @classmethod
+    def _names_differ(cls, value: tuple[DecoderSettings, ...]) -> tuple[DecoderSettings, ...]:
+        labels = [decoder.label for decoder in value]
+        for label in labels:
+            if labels.count(label) > 1:
+                msg = f"two decoders are called {label!r}; give each its own name"
+                raise ValueError(msg)
+        return value
+
+    def choices(self) -> tuple[StreamChoice, ...]:
+        """Return which stream to open for each modality that the file names."""
+        chosen = {modality: getattr(self.streams, modality) for modality in STREAM_TYPES}
+        return tuple(
+            StreamChoice(
+                modality=modality,
+                stype=stream.type or STREAM_TYPES[modality],
+                name=stream.name,
+                source_id=stream.source_id,
+                unit=stream.unit,
+                ch_names=stream.ch_names,
+                rename=dict(stream.rename),
+                sfreq=stream.sfreq,
+                required=stream.required,
+            )
+            for modality, stream in chosen.items()
+            if stream is not None
+        )
