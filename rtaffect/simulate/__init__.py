@@ -1,0 +1,1 @@
+"""A simulated participant whose valence and arousal are known; nobody is measured here."""

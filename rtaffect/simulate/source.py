@@ -1,0 +1,227 @@
+"""A simulated participant as a source of events, in event time: no LSL, no waiting."""
+
+import heapq
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Self
+
+import numpy as np
+
+from rtaffect.core.montages import EEG_32
+from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamInfo, Tick
+from rtaffect.simulate.eeg import SimulatedEeg
+from rtaffect.simulate.face import FACE_CHANNELS, SimulatedFace
+from rtaffect.simulate.faults import Fault, apply_faults
+from rtaffect.simulate.participant import Participant
+from rtaffect.simulate.processes import Stream, generator
+
+MARKER_INTERVAL_S = 5.0
+"""A marker says "simulated" this often."""
+
+
+def _unit(feature: str) -> str:
+    if feature.startswith("pose_T"):
+        return "mm"
+    return "rad" if feature.startswith("pose_R") else ""
+
+
+def stream_infos(participant: Participant, *, sfreq: float = 512.0) -> dict[str, StreamInfo]:
+    """Describe the streams of a simulated participant; each says that nobody was measured.
+
+    Parameters
+    ----------
+    participant : Participant
+        Whose.
+    sfreq : float
+        Rate of the EEG in Hz.
+
+    Returns
+    -------
+    dict of str to StreamInfo
+        ``"eeg"``, ``"face"`` and ``"markers"``.
+    """
+    identity = f"rtaffect-simulated-{participant.seed}"
+    return {
+        "eeg": StreamInfo(
+            modality="eeg",
+            name="Simulated EEG",
+            stype="EEG",
+            source_id=f"{identity}-eeg",
+            ch_names=EEG_32,
+            sfreq=sfreq,
+            units=("uV",) * len(EEG_32),
+            simulated=True,
+        ),
+        "face": StreamInfo(
+            modality="face",
+            name="Simulated face",
+            stype="Face",
+            source_id=f"{identity}-face",
+            ch_names=FACE_CHANNELS,
+            sfreq=0.0,
+            units=tuple(_unit(feature) for feature in FACE_CHANNELS),
+            simulated=True,
+        ),
+        "markers": StreamInfo(
+            modality="markers",
+            name="Simulated markers",
+            stype="Markers",
+            source_id=f"{identity}-markers",
+            ch_names=("marker",),
+            sfreq=0.0,
+            units=("",),
+            is_text=True,
+            simulated=True,
+        ),
+    }
+
+
+class SimulatedSource:
+    """Everything that a simulated participant sends, as fast as it can be read.
+
+    The truth is not among the events: it is ``participant.course.at(t - t_start)`` for a time `t` on
+    the runtime's clock.
+
+    Parameters
+    ----------
+    participant : Participant
+        Who.
+    duration_s : float
+        Length of the session in seconds; infinite is fine.
+    sfreq : float
+        Rate of the EEG in Hz, a whole number.
+    chunk_s : float
+        Length of an EEG chunk in seconds; the samples do not depend on it.
+    faults : sequence of Fault
+        What goes wrong, see `rtaffect.simulate.faults`.
+    tick_s : float
+        Distance of ticks in seconds.
+    t_start : float
+        Time of the first sample on the runtime's clock.
+    clock_offset_s : float
+        ``runtime time = stamp + clock_offset_s``: the senders' clock may be another.
+    offset_interval_s : float
+        How often that offset is measured.
+    """
+
+    def __init__(
+        self,
+        participant: Participant,
+        duration_s: float,
+        *,
+        sfreq: float = 512.0,
+        chunk_s: float = 1 / 32,
+        faults: Sequence[Fault] = (),
+        tick_s: float = 0.25,
+        t_start: float = 1000.0,
+        clock_offset_s: float = 0.0,
+        offset_interval_s: float = 5.0,
+    ) -> None:
+        if not (duration_s > 0 and chunk_s > 0 and tick_s > 0 and offset_interval_s > 0):
+            msg = "duration_s, chunk_s, tick_s and offset_interval_s must be > 0 seconds."
+            raise ValueError(msg)
+        self.participant = participant
+        self.duration_s = duration_s
+        self.t_start = t_start
+        self._sfreq = sfreq
+        self._n_chunk = max(1, round(chunk_s * sfreq))
+        self._faults = tuple(faults)
+        self._tick_s = tick_s
+        self._clock_offset_s = clock_offset_s
+        self._offset_interval_s = offset_interval_s
+        self._infos = stream_infos(participant, sfreq=sfreq)
+        self._closed = False
+        for fault in self._faults:
+            fault.check(self._infos)
+
+    @property
+    def infos(self) -> Mapping[str, StreamInfo]:
+        """The streams, by modality."""
+        return MappingProxyType(self._infos)
+
+    def events(self) -> Iterator[Event]:
+        """Yield everything in engine order: ``t_received`` never decreases."""
+        streams: dict[str, Iterator[Event]] = {
+            "eeg": self._eeg(),
+            "face": self._face(),
+            "markers": self._markers(),
+        }
+        lanes = [
+            apply_faults(
+                heapq.merge(self._offsets(modality), chunks, key=_received),
+                self._faults,
+                self._infos[modality],
+                t_start=self.t_start,
+            )
+            for modality, chunks in streams.items()
+        ]
+        for event in heapq.merge(*lanes, self._ticks(), key=_received):
+            if self._closed:
+                return
+            yield event
+
+    def close(self) -> None:
+        """End `events`."""
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        """Return the source, which is always open."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close."""
+        self.close()
+
+    def _eeg(self) -> Iterator[Event]:
+        eeg = SimulatedEeg(self.participant, self._sfreq)
+        key = self.participant.key(Stream.ARRIVAL)
+        start, latest = 0, -math.inf
+        while start < self.duration_s * self._sfreq:
+            stop = start + self._n_chunk
+            if math.isfinite(self.duration_s):
+                stop = min(stop, math.ceil(self.duration_s * self._sfreq))
+            stamps = self.t_start + np.arange(start, stop) / self._sfreq
+            delay = generator((*key, 0), start).uniform(0.001, 0.003)
+            latest = max(latest, float(stamps[-1]) + delay)
+            yield Chunk("eeg", eeg.samples(start, stop), stamps - self._clock_offset_s, latest)
+            start = stop
+
+    def _face(self) -> Iterator[Event]:
+        face = SimulatedFace(self.participant)
+        key = self.participant.key(Stream.ARRIVAL)
+        block, latest = 0, -math.inf
+        while block < self.duration_s:
+            times, frames = face.block(block)
+            delays = generator((*key, 1), block).uniform(0.015, 0.030, size=len(times))
+            for index in np.flatnonzero(times < self.duration_s):
+                stamp = self.t_start + times[index : index + 1]
+                latest = max(latest, float(stamp[0] + delays[index]))
+                frame = frames[:, index : index + 1].astype(np.float32)
+                yield Chunk("face", frame, stamp - self._clock_offset_s, latest)
+            block += 1
+
+    def _markers(self) -> Iterator[Event]:
+        number = 0
+        while number * MARKER_INTERVAL_S < self.duration_s:
+            stamp = np.array([self.t_start + number * MARKER_INTERVAL_S])
+            text = np.array([[f"simulated/{number}"]], dtype=object)
+            yield Chunk("markers", text, stamp - self._clock_offset_s, float(stamp[0]) + 0.001)
+            number += 1
+
+    def _offsets(self, modality: str) -> Iterator[Event]:
+        number = 0
+        while number * self._offset_interval_s < self.duration_s:
+            when = self.t_start + number * self._offset_interval_s
+            yield ClockOffset(modality, self._clock_offset_s, when)
+            number += 1
+
+    def _ticks(self) -> Iterator[Event]:
+        number = 1
+        while (number - 1) * self._tick_s < self.duration_s:
+            yield Tick(self.t_start + number * self._tick_s)
+            number += 1
+
+
+def _received(event: Event) -> float:
+    return event.t_received
