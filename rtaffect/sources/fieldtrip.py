@@ -242,7 +242,7 @@ class FieldTripSource:
             samples = client.getData([n_seen, n_now - 1])
             stamps_s, n_seen = np.arange(n_seen, n_now) / sfreq, n_now
             if samples is None:  # overwritten before we came; the stamps will show the gap
-                logger.warning("%s: %d samples came too late", self._modality, len(stamps_s))
+                logger.info("%s: %d samples came too late", self._modality, len(stamps_s))
                 continue
             data = samples.T.copy(order="C") if scale is None else samples.T * scale
             now = clock()
@@ -281,7 +281,7 @@ class FieldTripSource:
         return None, None
 
     def _tell(self, state: StreamState, detail: str) -> None:
-        logger.warning("%s %s: %s", self._modality, state.value, detail)
+        logger.info("%s %s: %s", self._modality, state.value, detail)
         self._queue.put(partial(StreamEvent, self._modality, state, detail=detail))
 
 

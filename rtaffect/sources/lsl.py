@@ -183,7 +183,7 @@ class LslSource:
         return [(choice, stream) for choice, stream in chosen if stream is not None]
 
     def _note(self, text: str) -> None:
-        logger.warning("%s", text)
+        logger.info("%s", text)
         self._notes.append(text)
 
 
@@ -306,5 +306,5 @@ class _Receiver:
         return None
 
     def _tell(self, state: StreamState, detail: str) -> None:
-        logger.warning("%s %s: %s", self._choice.modality, state.value, detail)
+        logger.info("%s %s: %s", self._choice.modality, state.value, detail)
         self._queue.put(partial(StreamEvent, self._choice.modality, state, detail=detail))
