@@ -1,0 +1,265 @@
+"""Which channels measure a scalp, and which a loose wire, a rail or the mains."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from rtaffect.core.spec import QualitySpec
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+LINE_HZ = (50.0, 60.0)
+DRIFT_S = 1.0  # time constant of the running slope that amplitude is judged against
+PLATEAU_S = 0.02  # a peak of EEG, however coarsely digitised, leaves its highest value sooner
+
+
+class Fault(StrEnum):
+    """What may be wrong with a channel."""
+
+    FLAT = "flat"
+    RAILED = "railed"
+    CLIPPED = "clipped"
+    AMPLITUDE = "amplitude"
+    HUM = "hum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityReport:
+    """What a monitor found since its start.
+
+    Parameters
+    ----------
+    n_blocks : int
+        Blocks judged.
+    n_bad : mapping of Fault to int
+        Blocks in which a channel had the fault, summed over channels.
+    n_nonfinite : int
+        Samples that were NaN or infinite, summed over channels.
+    faults : tuple of tuple of Fault
+        What is wrong with each channel right now.
+    """
+
+    n_blocks: int
+    n_bad: Mapping[Fault, int]
+    n_nonfinite: int
+    faults: tuple[tuple[Fault, ...], ...]
+
+
+class QualityMonitor:
+    """Judges every channel of a raw signal, block by block.
+
+    A channel is bad in a block when it is
+
+    - flat: its peak-to-peak stayed below ``flat_uv`` for at least ``flat_s``;
+    - railed: it reaches ``rail_uv``;
+    - clipped: for 20 ms (and at least 3 samples) it is exactly the extreme of the last second, in
+      which it moved by more than ``amplitude_uv``;
+    - of too large amplitude: its peak-to-peak within the block, less what a steady drift explains,
+      exceeds ``amplitude_uv``;
+    - hum: its power at 50 or 60 Hz exceeds ``line_ratio`` times that from 1 to 40 Hz. The last
+      second is looked at twice a second, where the rate allows to see the line.
+
+    Samples that are not finite are counted and replaced by the last finite one, so that a channel
+    that sends nothing else turns flat.
+
+    Parameters
+    ----------
+    spec : QualitySpec
+        The limits.
+    n_channels : int
+        Channels of the signal.
+    sfreq : float
+        Its sampling rate in Hz; any.
+    """
+
+    def __init__(self, spec: QualitySpec, n_channels: int, sfreq: float) -> None:
+        self.spec = spec
+        self.n_channels = n_channels
+        self.sfreq = sfreq
+        self.n_nonfinite = 0
+        self._n_blocks = 0
+        self._n_bad = np.zeros((len(Fault), n_channels), dtype=np.int64)
+        self._faults = np.zeros((len(Fault), n_channels), dtype=np.bool_)
+        self._flat, self._railed, self._clipped, self._large, self._hum = self._faults
+        self._flatness = _Flatness(n_channels, n_min=spec.flat_s * sfreq)
+        self._plateaus = _Plateaus(n_channels, sfreq)
+        self._line = _Line(n_channels, sfreq)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: the next block begins a segment. Counts stay."""
+        self._last: Floats | None = None
+        self._mean = np.zeros(self.n_channels)
+        self._drift = np.zeros(self.n_channels)
+        self._faults[:] = False
+        self._flatness.reset()
+        self._plateaus.reset()
+        self._line.reset()
+
+    def process(self, block_uv: Floats) -> Bools:
+        """Judge the next block.
+
+        Parameters
+        ----------
+        block_uv : ndarray of float64, shape (n_channels, n_times)
+            Raw microvolts, as the amplifier sent them, that follow those of the last call.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_channels,)
+            The channels that are bad in this block.
+        """
+        n_times = block_uv.shape[1]
+        if n_times == 0:
+            return np.zeros(self.n_channels, dtype=np.bool_)
+        finite = np.isfinite(block_uv)
+        if not finite.all():
+            block_uv = self._held(block_uv, finite)
+        by_time = np.ascontiguousarray(block_uv.T)  # reductions over its first axis are vectorised
+        mean = np.add.reduce(by_time, axis=0) / n_times
+        if self._last is None:
+            self._last, self._mean = by_time[0], mean
+        high = np.maximum(np.maximum.reduce(by_time, axis=0), self._last)
+        low = np.minimum(np.minimum.reduce(by_time, axis=0), self._last)
+        swing = high - low
+        self._drift += (mean - self._mean - self._drift) * min(
+            1.0, n_times / (self.sfreq * DRIFT_S)
+        )
+        self._mean, self._last = mean, by_time[-1].copy()
+
+        np.greater(swing - np.abs(self._drift), self.spec.amplitude_uv, out=self._large)
+        np.greater_equal(np.maximum(high, -low), self.spec.rail_uv, out=self._railed)
+        self._flat[:] = self._flatness.update(high, low, n_times, self.spec.flat_uv)
+        self._clipped[:] = self._plateaus.update(by_time, high, low, self.spec.amplitude_uv)
+        self._hum[:] = self._line.update(block_uv, self.spec.line_ratio)
+        self._n_blocks += 1
+        self._n_bad += self._faults
+        return np.asarray(np.logical_or.reduce(self._faults, axis=0))
+
+    def report(self) -> QualityReport:
+        """Return what was found so far."""
+        return QualityReport(
+            n_blocks=self._n_blocks,
+            n_bad={fault: int(n) for fault, n in zip(Fault, self._n_bad.sum(axis=1), strict=True)},
+            n_nonfinite=self.n_nonfinite,
+            faults=tuple(
+                tuple(fault for fault, is_so in zip(Fault, channel, strict=True) if is_so)
+                for channel in self._faults.T
+            ),
+        )
+
+    def _held(self, block_uv: Floats, finite: Bools) -> Floats:
+        """Replace what is not finite by the last finite sample (at a start the first, or 0)."""
+        n_times = block_uv.shape[1]
+        self.n_nonfinite += int(finite.size - np.count_nonzero(finite))
+        newest = np.maximum.accumulate(np.where(finite, np.arange(n_times), -1), axis=1)
+        held = np.take_along_axis(block_uv, np.maximum(newest, 0), axis=1)
+        first = np.take_along_axis(block_uv, finite.argmax(axis=1)[:, None], axis=1)[:, 0]
+        before = np.where(finite.any(axis=1), first, 0.0) if self._last is None else self._last
+        return np.where(newest >= 0, held, before[:, None])
+
+
+class _Flatness:
+    """How long each channel has stayed within a narrow range."""
+
+    def __init__(self, n_channels: int, *, n_min: float) -> None:
+        self._n_channels = n_channels
+        self._n_min = n_min
+
+    def reset(self) -> None:
+        self._high = np.full(self._n_channels, -np.inf)
+        self._low = np.full(self._n_channels, np.inf)
+        self._n_times = np.zeros(self._n_channels)
+
+    def update(self, high: Floats, low: Floats, n_times: int, flat_uv: float) -> Bools:
+        """Take the extremes of a block; return which channels are flat."""
+        np.maximum(self._high, high, out=self._high)
+        np.minimum(self._low, low, out=self._low)
+        self._n_times += n_times
+        moved = self._high - self._low >= flat_uv
+        if moved.any():  # what moved starts anew: with this block, if it is still within itself
+            np.copyto(self._high, high, where=moved)
+            np.copyto(self._low, low, where=moved)
+            np.copyto(self._n_times, np.where(high - low < flat_uv, n_times, 0.0), where=moved)
+        return self._n_times >= self._n_min
+
+
+class _Plateaus:
+    """How long each channel sits exactly on the extreme of the last half to whole second."""
+
+    def __init__(self, n_channels: int, sfreq: float) -> None:
+        self._n_channels = n_channels
+        self._n_half = 0.5 * sfreq
+        self._n_min = max(3, round(PLATEAU_S * sfreq))
+
+    def reset(self) -> None:
+        nothing = np.full(self._n_channels, -np.inf)
+        self._high, self._high_before = nothing, nothing
+        self._low, self._low_before = -nothing, -nothing
+        self._n_times = 0
+        self._n_at_high = self._n_at_low = np.zeros(self._n_channels, dtype=np.int64)
+
+    def update(self, by_time: Floats, high: Floats, low: Floats, range_uv: float) -> Bools:
+        """Take a block, shape (n_times, n_channels); return which channels are clipped."""
+        if self._n_times >= self._n_half:
+            self._high_before, self._low_before = self._high, self._low
+            self._high, self._low = high, low
+            self._n_times = 0
+        else:
+            self._high, self._low = np.maximum(self._high, high), np.minimum(self._low, low)
+        self._n_times += len(by_time)
+        top = np.maximum(self._high, self._high_before)
+        bottom = np.minimum(self._low, self._low_before)
+        wide = top - bottom > range_uv
+        if not wide.any():
+            self._n_at_high = self._n_at_low = np.zeros(self._n_channels, dtype=np.int64)
+            return wide
+        # a plateau may straddle two blocks, hence this one and the one before
+        n_at_high = np.count_nonzero(by_time == top, axis=0)
+        n_at_low = np.count_nonzero(by_time == bottom, axis=0)
+        longest = np.maximum(n_at_high + self._n_at_high, n_at_low + self._n_at_low)
+        self._n_at_high, self._n_at_low = n_at_high, n_at_low
+        return np.asarray(wide & (longest >= self._n_min))
+
+
+class _Line:
+    """Power at the mains' frequency against the power of EEG, in overlapping seconds."""
+
+    def __init__(self, n_channels: int, sfreq: float) -> None:
+        n_second = max(2, round(sfreq))
+        self._signal = np.zeros((n_channels, n_second))
+        self._hann = np.hanning(n_second + 1)[:-1]
+        freqs_hz = np.fft.rfftfreq(n_second, 1.0 / sfreq)
+        self._eeg = (freqs_hz > 0.5) & (freqs_hz < 40.5)
+        # a Hann window spreads a line over its bin and one at either side
+        self._lines = [np.abs(freqs_hz - f) < 1.5 for f in LINE_HZ if f + 1.5 < sfreq / 2.0]
+
+    def reset(self) -> None:
+        self._n_filled = 0
+        self._hum: Bools = np.zeros(len(self._signal), dtype=np.bool_)
+
+    def update(self, block_uv: Floats, ratio: float) -> Bools:
+        """Take a block; return which channels have more than `ratio` times as much hum as EEG."""
+        n_second = self._signal.shape[1]
+        while self._lines and block_uv.shape[1]:
+            n = min(block_uv.shape[1], n_second - self._n_filled)
+            self._signal[:, self._n_filled : self._n_filled + n] = block_uv[:, :n]
+            self._n_filled += n
+            block_uv = block_uv[:, n:]
+            if self._n_filled == n_second:
+                self._hum = self._exceeds(ratio)
+                kept = n_second // 2
+                self._signal[:, :kept] = self._signal[:, n_second - kept :]
+                self._n_filled = kept
+        return self._hum
+
+    def _exceeds(self, ratio: float) -> Bools:
+        centred = self._signal - self._signal.mean(axis=1, keepdims=True)
+        spectrum = np.fft.rfft(centred * self._hann, axis=1)
+        power = spectrum.real**2 + spectrum.imag**2
+        line = np.max([power[:, near].sum(axis=1) for near in self._lines], axis=0)
+        return np.asarray(line > ratio * power[:, self._eeg].sum(axis=1))
