@@ -216,6 +216,7 @@ class Recorder:
             units=info.units,
             sfreq=info.sfreq,
             source_id=info.source_id,
+            simulated=info.simulated,
         )
         self._described[modality] = dtype
         for offset in self._early_offsets[modality]:
@@ -273,7 +274,7 @@ class Recorder:
         except OSError as error:
             self._failed = True
             msg = (
-                f"{self.path} cannot be written any more ({error.strerror}): what was flushed so far "
+                f"{self.path} cannot be written any more ({error.strerror}): what was flushed "
                 "remains readable, later events are not in it. Make room and start another."
             )
             raise RecordingError(msg) from error

@@ -97,6 +97,7 @@ class XdfWriter:
         units: Sequence[str] = (),
         sfreq: float = 0.0,
         source_id: str = "",
+        simulated: bool = False,
     ) -> None:
         """Describe a stream, before anything of it is written.
 
@@ -112,6 +113,8 @@ class XdfWriter:
             One label a channel, and one unit a channel or none.
         sfreq : float
             Nominal rate in Hz, 0 for irregular.
+        simulated : bool
+            Say that nobody was measured.
         """
         if number in self._streams:
             msg = f"Stream {number} was described already."
@@ -129,7 +132,10 @@ class XdfWriter:
         _add(root, "nominal_srate", repr(float(sfreq)))
         _add(root, "channel_format", fmt)
         _add(root, "source_id", source_id)
-        channels = _add(_add(root, "desc"), "channels")
+        desc = _add(root, "desc")
+        if simulated:
+            _add(desc, "simulated", "true")
+        channels = _add(desc, "channels")
         for i, label in enumerate(ch_names):
             channel = _add(channels, "channel")
             _add(channel, "label", label)

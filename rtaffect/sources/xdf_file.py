@@ -187,15 +187,17 @@ def _next_boundary(file: BinaryIO, at: int) -> int | None:
 
 def _stream(loaded: dict[str, Any]) -> XdfStream:
     info = loaded["info"]
-    dtype_is_text = info["channel_format"][0] == "string"
+    fmt = info["channel_format"][0]
     n_channels = int(info["channel_count"][0])
     stamps_s = np.asarray(loaded["time_stamps"], dtype=np.float64)
-    if dtype_is_text:
+    if fmt == "string":
         samples = np.empty((len(stamps_s), n_channels), dtype=object)
         for i, sample in enumerate(loaded["time_series"]):
             samples[i] = sample
     else:
-        samples = loaded["time_series"]
+        # pyxdf forgets the type of a stream without samples
+        dtype = "float64" if fmt == "double64" else fmt
+        samples = np.asarray(loaded["time_series"], dtype=dtype)
     desc = (info.get("desc") or [None])[0]
     channels = _children(_child(desc, "channels"), "channel")
     return XdfStream(
