@@ -185,7 +185,7 @@ class _Flatness:
             np.copyto(self._high, high, where=moved)
             np.copyto(self._low, low, where=moved)
             np.copyto(self._n_times, np.where(high - low < flat_uv, n_times, 0.0), where=moved)
-        return self._n_times >= self._n_min
+        return np.asarray(self._n_times >= self._n_min)
 
 
 class _Plateaus:
@@ -214,7 +214,7 @@ class _Plateaus:
         self._n_times += len(by_time)
         top = np.maximum(self._high, self._high_before)
         bottom = np.minimum(self._low, self._low_before)
-        wide = top - bottom > range_uv
+        wide: Bools = np.asarray(top - bottom > range_uv)
         if not wide.any():
             self._n_at_high = self._n_at_low = np.zeros(self._n_channels, dtype=np.int64)
             return wide
@@ -262,4 +262,4 @@ class _Line:
         spectrum = np.fft.rfft(centred * self._hann, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
         line = np.max([power[:, near].sum(axis=1) for near in self._lines], axis=0)
-        return np.asarray(line > ratio * power[:, self._eeg].sum(axis=1))
+        return np.asarray(line > ratio * power[:, self._eeg].sum(axis=1), dtype=np.bool_)
