@@ -25,9 +25,9 @@ def pearson(vectors: Tensor) -> Tensor:
     .. math:: C_{ij} = \mathrm{cov}(x_i, x_j) / (\sigma_{x_i} \sigma_{x_j})
     """
     centred = vectors - vectors.mean(dim=2, keepdim=True)
-    deviation = centred.square().sum(dim=2, keepdim=True).sqrt()
-    size = vectors.square().sum(dim=2, keepdim=True).sqrt()
-    varies = deviation > _SMALLEST_SHARE * size
-    # The inner `where` keeps a division by zero out of the gradient as well.
-    unit = torch.where(varies, centred / torch.where(varies, deviation, 1.0), 0.0)
+    variance = centred.square().sum(dim=2, keepdim=True)
+    varies = variance > _SMALLEST_SHARE**2 * vectors.square().sum(dim=2, keepdim=True)
+    # The inner `where` keeps the root and the division of zero out of the gradient as well.
+    deviation = torch.where(varies, variance, 1.0).sqrt()
+    unit = torch.where(varies, centred / deviation, 0.0)
     return (unit @ unit.transpose(1, 2)).clamp(-1.0, 1.0)

@@ -5,7 +5,7 @@ head (`STFENet`) T networks into the answer. What the paper leaves open is a set
 `PriorDFCNSettings`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import torch
@@ -121,27 +121,43 @@ class Encoder(nn.Module):
         )
 
     @torch.no_grad()
-    def fit_scales(self, eeg: Tensor, face: Tensor, face_mask: Tensor) -> None:
-        """Take the training set's statistics; shapes as in `observe`, batch = every window."""
-        self.power_scale.fit(self.welch(eeg))
-        means, has_face = masked_mean(face, face_mask)
-        if has_face.any():
-            self.face_scale.fit(means[has_face > 0])
+    def fit_scales(self, windows: Iterable[Mapping[str, Tensor]]) -> None:
+        """Take the training set's statistics.
 
-    def observe(self, eeg: Tensor, face: Tensor, face_mask: Tensor) -> Observation:
+        Parameters
+        ----------
+        windows : iterable of mapping
+            For each participant the arguments of `observe`, batch = every window.
+        """
+        powers, means = [], []
+        for inputs in windows:
+            powers.append(self.welch(inputs["eeg"]))
+            if "face" in inputs:
+                mean, has_face = masked_mean(inputs["face"], inputs["face_mask"])
+                means.append(mean[has_face > 0])
+        self.power_scale.fit(torch.cat(powers))
+        if means:
+            self.face_scale.fit(torch.cat(means))
+
+    def observe(
+        self, eeg: Tensor, face: Tensor | None = None, face_mask: Tensor | None = None
+    ) -> Observation:
         """Compute what needs no learned weight.
 
         Parameters
         ----------
         eeg : Tensor, shape (batch, n_channels, n_times)
             Microvolts.
-        face : Tensor, shape (batch, n_face, n_frames)
-            Zeros where there is no frame.
-        face_mask : Tensor, shape (batch, n_frames)
+        face : Tensor, shape (batch, n_face, n_frames), optional
+            Zeros where there is no frame; left out by a model that never sees a face.
+        face_mask : Tensor, shape (batch, n_frames), optional
             1 at valid frames.
         """
         band_power = self.power_scale(self.welch(eeg))
-        means, has_face = masked_mean(face, face_mask)
+        if face is None or face_mask is None:
+            means, has_face = eeg.new_zeros(len(eeg), 0), eeg.new_zeros(len(eeg))
+        else:
+            means, has_face = masked_mean(face, face_mask)
         return Observation(
             band_power=band_power,
             connectivity=pearson(eeg if self._over_signal else band_power),

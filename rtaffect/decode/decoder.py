@@ -13,7 +13,8 @@ import numpy.typing as npt
 from rtaffect.bundle import Bundle
 from rtaffect.core.estimate import Distribution, Estimate
 from rtaffect.core.streams import StreamInfo
-from rtaffect.core.window import Flag, ModalityWindow, Window
+from rtaffect.core.window import Flag, Window
+from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.decode.session import GraphRunner
 
 Array = npt.NDArray[np.float32]
@@ -145,10 +146,7 @@ class Decoder:
 
     def _encode(self, window: Window, *, with_matrices: bool) -> dict[str, Array]:
         wanted = tuple(self.bundle.manifest.graphs.encoder.outputs) if with_matrices else ("slice",)
-        inputs = {}
-        for name in self._encoder.inputs:
-            modality = window.modalities[name.removesuffix("_mask")]
-            inputs[name] = (_mask if name.endswith("_mask") else _values)(modality)
+        inputs = encoder_inputs(window, self._encoder.inputs)
         outputs = self._encoder.run(inputs, wanted)
         return {name: array[0] for name, array in outputs.items()}
 
@@ -229,20 +227,6 @@ class Decoder:
         for n_slices in range(manifest.slices.t_min, manifest.slices.t_max + 1):
             slices = _zeros((1, n_slices, *manifest.slices.shape))
             self._head.run({"slices": slices}, tuple(manifest.targets))
-
-
-def _values(part: ModalityWindow) -> Array:
-    """Return samples for the graph, zeros where there are none (the mask tells them apart)."""
-    if not part.usable:
-        return np.zeros((1, *part.data.shape), dtype=np.float32)
-    return np.where(np.isfinite(part.data), part.data, np.float32(0))[np.newaxis]
-
-
-def _mask(part: ModalityWindow) -> Array:
-    """Return 1 where every channel has a sample, all 0 for a modality that is not usable."""
-    if not part.usable:
-        return np.zeros((1, part.data.shape[1]), dtype=np.float32)
-    return np.isfinite(part.data).min(axis=0, keepdims=True).astype(np.float32)
 
 
 def _flags(window: Window) -> frozenset[tuple[str, Flag]]:

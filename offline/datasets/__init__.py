@@ -1,0 +1,1 @@
+"""Data sets: each gives participants whose windows come from the runtime's own chain."""

@@ -1,0 +1,236 @@
+"""From a trained model to a bundle: two ONNX graphs and a manifest, checked before they are kept."""
+
+import hashlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from offline.datasets.participant import input_names
+from offline.models.prior_dfcn import Encoder, PriorDFCN
+from rtaffect.bundle import Bundle, write_bundle
+from rtaffect.core.errors import BundleError
+from rtaffect.core.spec import WindowSpec
+from rtaffect.decode.session import GraphRunner
+from rtaffect.manifest import Graph, Graphs, Manifest, Slices, Target, Training
+from rtaffect.manifest import Tensor as TensorSpec
+
+TOLERANCE = 1e-5
+"""Largest difference allowed between torch and ONNX Runtime."""
+
+MAX_BUNDLE_BYTES = 5_000_000
+
+ENCODER_OUTPUTS = ("slice", "band_power", "connectivity", "prior")
+
+
+class EncoderGraph(nn.Module):
+    """The encoder as one function of a window's arrays, with what a monitor may look at."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(
+        self, eeg: Tensor, face: Tensor | None = None, face_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return `ENCODER_OUTPUTS`."""
+        observation = self.encoder.observe(eeg, face, face_mask)
+        prior = self.encoder.weigh(observation)
+        network = observation.connectivity * prior
+        return network, observation.band_power, observation.connectivity, prior
+
+
+class HeadGraph(nn.Module):
+    """The head with calibrated probabilities instead of logits."""
+
+    def __init__(self, head: nn.Module, temperatures: Mapping[str, float]) -> None:
+        super().__init__()
+        self.head = head
+        self.temperatures = dict(temperatures)
+
+    def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
+        """Return probabilities of shape (1, n_classes), in the order of `temperatures`."""
+        logits = self.head(slices)
+        return tuple(
+            torch.softmax(logits[name] / temperature, dim=1)
+            for name, temperature in self.temperatures.items()
+        )
+
+
+def export_bundle(
+    model: PriorDFCN,
+    folder: Path,
+    *,
+    name: str,
+    title: str,
+    description: str,
+    simulated: bool,
+    windows: WindowSpec,
+    t_min: int,
+    t_max: int,
+    targets: Mapping[str, Target],
+    training: Training,
+) -> Bundle:
+    """Export, check torch against ONNX Runtime at every T, and write.
+
+    Raises
+    ------
+    BundleError
+        The graphs do not answer as the model does, or the bundle is too large.
+    """
+    model.eval()
+    modality_shapes = {
+        modality: (1, len(spec.ch_names), round(windows.window_s * spec.sfreq))
+        for modality, spec in windows.modalities.items()
+    }
+    shapes = {
+        key: modality_shapes[key]
+        if key in modality_shapes
+        else (1, modality_shapes[key.removesuffix("_mask")][2])
+        for key in input_names(windows)
+    }
+    encoder = EncoderGraph(model.encoder).eval()
+    head = HeadGraph(model.head, {key: target.temperature for key, target in targets.items()}).eval()
+    n_channels = modality_shapes["eeg"][1]
+    example = torch.randn(1, max(2, t_max), n_channels, n_channels)
+    files = {
+        "encoder.onnx": _to_onnx(encoder, [torch.randn(s) for s in shapes.values()], shapes, ENCODER_OUTPUTS),
+        "head.onnx": _to_onnx(head, [example], ["slices"], list(targets), t_max=t_max),
+    }
+    if (size := sum(len(data) for data in files.values())) > MAX_BUNDLE_BYTES:
+        msg = f"A bundle must stay below {MAX_BUNDLE_BYTES} bytes, this one has {size}: choose fewer maps."
+        raise BundleError(msg)
+    samples = [{key: torch.randn(shape) for key, shape in shapes.items()} for _ in range(3)]
+    for key in shapes:
+        if key.endswith("_mask"):
+            for sample, share in zip(samples, (0.0, 0.5, 1.0), strict=True):
+                sample[key] = (torch.rand(shapes[key]) < share).float()
+    check_parity(encoder, files["encoder.onnx"], samples, ENCODER_OUTPUTS)
+    check_parity(
+        head,
+        files["head.onnx"],
+        [{"slices": torch.randn(1, n, n_channels, n_channels)} for n in range(t_min, t_max + 1)],
+        list(targets),
+    )
+    manifest = Manifest(
+        name=name,
+        title=title,
+        description=description,
+        licence="BSD-3-Clause",
+        simulated=simulated,
+        windows=windows,
+        slices=Slices(t_min=t_min, t_max=t_max, shape=(n_channels, n_channels)),
+        targets=targets,
+        graphs=Graphs(
+            encoder=Graph(
+                file="encoder.onnx",
+                sha256=hashlib.sha256(files["encoder.onnx"]).hexdigest(),
+                inputs={
+                    key: TensorSpec(shape=shape, labels=key if key in modality_shapes else "")
+                    for key, shape in shapes.items()
+                },
+                outputs={
+                    key: TensorSpec(shape=tuple(output.shape), labels="eeg")
+                    for key, output in zip(ENCODER_OUTPUTS, encoder(**samples[0]), strict=True)
+                },
+            ),
+            head=Graph(
+                file="head.onnx",
+                sha256=hashlib.sha256(files["head.onnx"]).hexdigest(),
+                inputs={"slices": TensorSpec(shape=(1, None, n_channels, n_channels))},
+                outputs={
+                    key: TensorSpec(shape=(1, len(target.classes))) for key, target in targets.items()
+                },
+            ),
+        ),
+        training=training,
+    )
+    return write_bundle(folder, manifest, files)
+
+
+@torch.no_grad()
+def check_parity(
+    module: nn.Module,
+    graph: bytes,
+    samples: Sequence[Mapping[str, Tensor]],
+    outputs: Sequence[str],
+) -> float:
+    """Return the largest difference between torch and ONNX Runtime.
+
+    Parameters
+    ----------
+    module : Module
+        In evaluation mode; returns a tuple.
+    graph : bytes
+        Its export.
+    samples : sequence of mapping
+        Inputs by name.
+    outputs : sequence of str
+        Names of what the module returns.
+
+    Raises
+    ------
+    BundleError
+        The difference exceeds `TOLERANCE`.
+    """
+    runner = GraphRunner(graph, name="exported graph", provider="cpu")
+    worst = 0.0
+    for sample in samples:
+        got = runner.run({key: value.numpy() for key, value in sample.items()}, outputs)
+        for name, expected in zip(outputs, module(**sample), strict=True):
+            if got[name].shape != tuple(expected.shape):
+                msg = f"Output {name} must have shape {tuple(expected.shape)}, got {got[name].shape}."
+                raise BundleError(msg)
+            worst = max(worst, float(np.abs(got[name] - expected.numpy()).max()))
+    if not worst <= TOLERANCE:
+        msg = f"ONNX must answer as torch does, within {TOLERANCE}; the difference is {worst:.3g}."
+        raise BundleError(msg)
+    return worst
+
+
+def _to_onnx(
+    module: nn.Module,
+    args: list[Tensor],
+    inputs: Sequence[str] | Mapping[str, object],
+    outputs: Sequence[str],
+    *,
+    t_max: int | None = None,
+) -> bytes:
+    """Return the graph, weights embedded; with `t_max` the second axis of the input is free."""
+    free = ({1: torch.export.Dim("n_slices", min=1, max=max(2, t_max))},) if t_max else None
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            module,
+            tuple(args),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=free,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        msg = "torch.onnx.export must return a program."
+        raise BundleError(msg)
+    buffer = io.BytesIO()
+    program.save(buffer)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep the exporter's remarks on packages that are not needed off the user's screen."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        exporter.setLevel(level)
