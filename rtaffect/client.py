@@ -10,6 +10,7 @@ Install rtaffect, or copy ``wire.py`` and ``client.py`` side by side into your a
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -174,7 +175,10 @@ class _Connection:
             self._socket.connect(address)
         except zmq.ZMQError as error:
             self.close()
-            msg = f"The address must be like {ADDRESS} or ipc://path, got {address!r} ({error})."
+            msg = (
+                f"The address must be like {ADDRESS} or ipc://path, and keys (if any) of "
+                f"{KEY_LENGTH} characters; got {address!r} ({error})."
+            )
             raise wire.WireError(msg) from error
 
     @property
@@ -211,8 +215,8 @@ class _Connection:
     def _timeout(self, timeout_s: float | None) -> TimeoutError:
         return TimeoutError(
             f"No message on {', '.join(self._inbox.asked_for)} from {self.address} within "
-            f"{timeout_s:g} s. Is `rtaffect live` or `rtaffect replay --publish` running, is this its "
-            "address, and are the CURVE keys (if any) the right ones?"
+            f"{timeout_s:g} s. Is `rtaffect live` or `rtaffect replay --publish` running, is this "
+            "its address, and are the CURVE keys (if any) the right ones?"
         )
 
 
@@ -224,7 +228,7 @@ class Subscriber(_Connection):
     address : str
         Where the publisher is.
     topics : sequence of str
-        Beginnings of topics: ``"estimate/"`` is every decoder, ``"dfcn/main/"`` the matrices of one.
+        Beginnings of topics: ``"estimate/"`` is every decoder, ``"dfcn/main/"`` one's matrices.
     curve : CurveKeys, optional
         Needed where the publisher asks for keys.
 
@@ -235,8 +239,8 @@ class Subscriber(_Connection):
 
     Notes
     -----
-    The publisher drops messages for a subscriber that does not keep up; `n_dropped` counts them. What
-    arrives twice (the last value of a topic, when another subscriber's wish crosses) is given once.
+    The publisher drops messages for a subscriber that does not keep up; `n_dropped` counts them. A
+    message that arrives twice (a topic's last value, live and on subscribing) is given once.
     """
 
     def __init__(
@@ -265,8 +269,8 @@ class Subscriber(_Connection):
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            wait_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1e3
-            if not self._socket.poll(wait_ms):
+            left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not self._socket.poll(None if left_s is None else math.ceil(left_s * 1e3)):
                 raise self._timeout(timeout_s)
             message = self._take(self._socket.recv_multipart())
             if message is not None:

@@ -49,8 +49,8 @@ def _require(holds: bool, message: str) -> None:
 def _require_schema(got: object) -> None:
     _require(
         got == SCHEMA,
-        f"schema must be {SCHEMA}, got {_shown(got)}: publisher and reader are of different versions; "
-        "update the older one.",
+        f"schema must be {SCHEMA}, got {_shown(got)}: publisher and reader are of different "
+        "versions; update the older one.",
     )
 
 

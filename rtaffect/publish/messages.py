@@ -1,0 +1,123 @@
+"""The runtime's own words as messages of the wire."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+import numpy as np
+
+from rtaffect import wire
+from rtaffect.bundle import Bundle
+from rtaffect.core.estimate import Estimate, as_jsonable
+from rtaffect.core.health import Health
+from rtaffect.core.sinks import Matrix
+from rtaffect.core.streams import Chunk, StreamEvent, StreamInfo
+from rtaffect.signal.timeline import ClockMap
+from rtaffect.version import __version__
+
+
+def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo]) -> wire.Session:
+    """Return what runs.
+
+    Parameters
+    ----------
+    bundles : mapping of str to Bundle
+        By name of the decoder.
+    infos : mapping of str to StreamInfo
+        The streams by modality.
+
+    Raises
+    ------
+    WireError
+        A decoder's name does not fit into a topic.
+    """
+    manifests = {name: bundle.manifest for name, bundle in bundles.items()}
+    return wire.Session(
+        rtaffect_version=__version__,
+        simulated=any(manifest.simulated for manifest in manifests.values())
+        or any(info.simulated for info in infos.values()),
+        topics=(
+            *(wire.topic_of(kind) for kind in ("session", "health", "event")),
+            *(wire.topic_of(kind, name) for name in bundles for kind in ("estimate", "dfcn")),
+        ),
+        decoders={
+            name: wire.DecoderInfo(
+                bundle_digest=bundles[name].digest,
+                simulated=manifest.simulated,
+                modalities=tuple(manifest.windows.modalities),
+                window_s=manifest.windows.window_s,
+                hop_s=manifest.windows.hop_s,
+                targets={
+                    key: wire.TargetInfo(classes=target.classes, edges=target.edges)
+                    for key, target in manifest.targets.items()
+                },
+            )
+            for name, manifest in manifests.items()
+        },
+        streams={
+            modality: wire.StreamInfo(
+                name=info.name,
+                stype=info.stype,
+                source_id=info.source_id,
+                ch_names=info.ch_names,
+                sfreq=info.sfreq,
+                simulated=info.simulated,
+            )
+            for modality, info in infos.items()
+        },
+    )
+
+
+def estimate_body(estimate: Estimate) -> wire.Estimate:
+    """Return an estimate; its JSON is the estimate's canonical form."""
+    return wire.build(wire.Estimate, wire.plain(as_jsonable(estimate)), where="estimate")
+
+
+def health_body(health: Health) -> wire.Health:
+    """Return a report of health; NaN becomes null."""
+    return wire.build(wire.Health, wire.plain(asdict(health)), where="health")
+
+
+def stream_event_body(event: StreamEvent) -> wire.Event:
+    """Return what became of a stream."""
+    return wire.Event(
+        kind="stream",
+        modality=event.modality,
+        state=event.state.value,
+        text=event.detail,
+        t=event.t_received,
+        t_received=event.t_received,
+    )
+
+
+def marker_bodies(chunk: Chunk, clock_map: ClockMap) -> Iterator[wire.Event]:
+    """Yield one event a marker of a chunk of text, on the runtime's clock."""
+    for column, t in zip(chunk.data.T, clock_map.apply(chunk), strict=True):
+        for text in column:
+            yield wire.Event(
+                kind="marker",
+                modality=chunk.modality,
+                state="",
+                text=str(text),
+                t=float(t),
+                t_received=chunk.t_received,
+            )
+
+
+def note_body(text: str, t: float) -> wire.Event:
+    """Return a note for people."""
+    return wire.Event(kind="note", modality="", state="", text=text, t=t, t_received=t)
+
+
+def matrix_body(matrix: Matrix) -> tuple[wire.Matrix, bytes]:
+    """Return what a matrix is, and its bytes."""
+    data = np.ascontiguousarray(matrix.data, dtype="<f4")
+    labels_fit = data.ndim > 0 and len(matrix.ch_names) == data.shape[0]
+    body = wire.Matrix(
+        decoder=matrix.decoder,
+        name=matrix.name,
+        t_end=matrix.t_end,
+        dtype="<f4",
+        shape=data.shape,
+        ch_names=matrix.ch_names if labels_fit else (),
+    )
+    return body, data.tobytes()
