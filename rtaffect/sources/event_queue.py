@@ -1,11 +1,14 @@
 """The one ordered queue between the threads of a live source and whoever reads its events."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
 from rtaffect.core.clock import Clock
 from rtaffect.core.streams import Event, Tick
+
+logger = logging.getLogger(__name__)
 
 JOIN_S = 2.0  # a thread of ours looks at `closed` several times within this
 
@@ -53,8 +56,10 @@ class EventQueue:
         def guarded() -> None:
             try:
                 work()
-            except BaseException as error:  # noqa: BLE001  it is raised again, in `events`
-                self._queue.put(error)
+            except BaseException as error:
+                if self.closed.is_set():  # nobody may be listening any more
+                    logger.exception("%s failed while it was closed", name)
+                self._queue.put(error)  # `events` raises it
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         self._threads.append(thread)
@@ -88,3 +93,5 @@ class EventQueue:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(JOIN_S)
+                if thread.is_alive():
+                    logger.error("%s did not end within %g s", thread.name, JOIN_S)

@@ -18,6 +18,7 @@ import struct
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Self
@@ -26,8 +27,17 @@ import numpy as np
 
 from rtaffect.core.clock import Clock, monotonic
 from rtaffect.core.errors import StreamError
-from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamEvent, StreamInfo, StreamState
+from rtaffect.core.streams import (
+    Chunk,
+    ClockOffset,
+    Event,
+    StreamChoice,
+    StreamEvent,
+    StreamInfo,
+    StreamState,
+)
 from rtaffect.sources.event_queue import EventQueue
+from rtaffect.sources.lsl_choice import describe, differences
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +62,25 @@ class _LiveSocket(socket.socket):
         return received
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedBuffer:
+    """What a buffer's header says; it knows neither units nor who sends."""
+
+    name: str
+    n_channels: int
+    sfreq: float
+    ch_names: tuple[str, ...]
+    dtype: str = "float32"
+    stype: str = "FieldTrip"
+    source_id: str = ""
+    units: tuple[str, ...] = ()
+    simulated: bool = False
+    selectable: bool = True
+
+    def __str__(self) -> str:
+        return f"The FieldTrip buffer on {self.name} ({self.n_channels} ch, {self.sfreq:g} Hz)"
+
+
 class FieldTripSource:
     """A FieldTrip buffer as one sequence of events, see `rtaffect.core.streams.Source`.
 
@@ -60,18 +89,13 @@ class FieldTripSource:
 
     Parameters
     ----------
+    choice : StreamChoice
+        The stream's modality, and unit, labels and rate where the header's do not serve. There is
+        but one stream, so its name, type and source_id are not asked for.
     host : str
         Machine of the buffer.
     port : int
         Its TCP port.
-    modality : str
-        The key under which the session knows the stream.
-    unit : str
-        Unit of the samples, which the buffer does not tell; "" leaves it undeclared.
-    ch_names : tuple of str or None
-        Channel labels in order, instead of the buffer's.
-    sfreq : float or None
-        Rate in Hz, instead of the buffer's.
     tick_s : float
         Distance of ticks in seconds.
     offset_interval_s : float
@@ -84,24 +108,19 @@ class FieldTripSource:
 
     def __init__(
         self,
+        choice: StreamChoice,
+        *,
         host: str,
         port: int = PORT,
-        *,
-        modality: str = "eeg",
-        unit: str = "",
-        ch_names: tuple[str, ...] | None = None,
-        sfreq: float | None = None,
         tick_s: float = 0.25,
         offset_interval_s: float = 5.0,
         connect_timeout_s: float = 5.0,
         clock: Clock = monotonic,
     ) -> None:
+        self._choice = choice
+        self._modality = choice.modality
         self._host = host
         self._port = port
-        self._modality = modality
-        self._unit = unit
-        self._ch_names = ch_names
-        self._sfreq = sfreq
         self._offset_interval_s = offset_interval_s
         self._connect_timeout_s = connect_timeout_s
         self._queue = EventQueue(clock, tick_s=tick_s)
@@ -190,29 +209,20 @@ class FieldTripSource:
         return client, header
 
     def _describe(self, header: Any) -> StreamInfo:
-        where = f"The FieldTrip buffer on {self._host}:{self._port}"
-        ch_names = tuple(header.labels) if self._ch_names is None else self._ch_names
-        sfreq = float(header.fSample) if self._sfreq is None else self._sfreq
-        if header.nChannels < 1 or len(ch_names) != header.nChannels or not all(ch_names):
+        offered = OfferedBuffer(
+            name=f"{self._host}:{self._port}",
+            n_channels=header.nChannels,
+            sfreq=float(header.fSample),
+            ch_names=tuple(header.labels),
+        )
+        info = describe(offered, self._choice)
+        if not (math.isfinite(info.sfreq) and info.sfreq > 0):
             msg = (
-                f"{where} has {header.nChannels} channels and {len(ch_names)} labels; every "
-                "channel needs one. Give them by ch_names in the session file, in order."
+                f"{offered} must state its rate. Give sfreq under streams: {self._modality}: in "
+                "the session file."
             )
             raise StreamError(msg)
-        if len(set(ch_names)) < len(ch_names):
-            msg = f"{where} must have labels that differ, got {', '.join(ch_names)}."
-            raise StreamError(msg)
-        if not (math.isfinite(sfreq) and sfreq > 0):
-            msg = f"{where} must state its rate, got {sfreq} Hz. Give sfreq in the session file."
-            raise StreamError(msg)
-        return StreamInfo(
-            modality=self._modality,
-            name=f"{self._host}:{self._port}",
-            stype="FieldTrip",
-            ch_names=ch_names,
-            sfreq=sfreq,
-            units=(self._unit,) * header.nChannels,
-        )
+        return info
 
     def _receive(self, client: Any, header: Any) -> None:
         """Receive until the queue is closed (work for a thread)."""
@@ -261,15 +271,7 @@ class FieldTripSource:
             except Lost:
                 continue
             try:
-                again = self._describe(header)
-                changed = [
-                    f"{what}: {old} -> {new}"
-                    for what, old, new in (
-                        ("labels", " ".join(first.ch_names), " ".join(again.ch_names)),
-                        ("rate in Hz", first.sfreq, again.sfreq),
-                    )
-                    if old != new
-                ]
+                changed = differences(first, self._describe(header))
             except StreamError as error:
                 changed = [str(error)]
             if not changed:

@@ -117,26 +117,25 @@ class LslSource:
         StreamError
             If a stream is missing or ambiguous, or its description contradicts itself.
         """
-        inlets: list[tuple[StreamChoice, Inlet]] = []
+        inlets: list[Inlet] = []
+        receivers: list[_Receiver] = []
         try:
             for choice, found in self._find():
                 inlet = Inlet(found)
-                inlets.append((choice, inlet))
-                self._infos[choice.modality] = describe(inlet.describe(ANSWER_S), choice)
+                inlets.append(inlet)
+                info = describe(inlet.describe(ANSWER_S), choice)
                 inlet.open(ANSWER_S)
+                receivers.append(
+                    _Receiver(choice, info, self._queue, offset_interval_s=self._offset_interval_s)
+                )
         except BaseException:
-            for _, inlet in inlets:
+            for inlet in inlets:
                 inlet.close()
             raise
+        self._infos = {receiver.info.modality: receiver.info for receiver in receivers}
         self._queue.run(self._queue.tick, name="ticks")
-        for choice, inlet in inlets:
-            receiver = _Receiver(
-                choice,
-                self._infos[choice.modality],
-                self._queue,
-                offset_interval_s=self._offset_interval_s,
-            )
-            self._queue.run(partial(receiver.run, inlet), name=f"lsl-{choice.modality}")
+        for receiver, inlet in zip(receivers, inlets, strict=True):
+            self._queue.run(partial(receiver.run, inlet), name=f"lsl-{receiver.info.modality}")
         return self
 
     def events(self) -> Iterator[Event]:
@@ -160,11 +159,12 @@ class LslSource:
             found = resolve(LISTEN_S)
             chosen = [(choice, select(choice, found)) for choice in self._choices]
             missing = [choice for choice, stream in chosen if stream is None]
-            required = [choice for choice in missing if choice.required]
-            if not required or local_clock() >= deadline:
+            nothing_at_all = len(missing) == len(chosen)
+            needed = [choice for choice in missing if choice.required or nothing_at_all]
+            if not needed or local_clock() >= deadline:
                 break
-        if required:
-            raise not_found(required[0], found, waited_s=self._resolve_timeout_s)
+        if needed:
+            raise not_found(needed[0], found, waited_s=self._resolve_timeout_s)
         for choice in missing:
             self._note(f"{choice.modality}: absent, and the session goes on without it.")
         taken: dict[str, str] = {}
@@ -211,7 +211,7 @@ class _Receiver:
         offset_interval_s: float,
     ) -> None:
         self._choice = choice
-        self._info = info
+        self.info = info
         self._queue = queue
         self._offset_interval_s = offset_interval_s
         self._replaced_s = REPLACED_S if info.sfreq else REPLACED_IRREGULAR_S
@@ -280,7 +280,7 @@ class _Receiver:
             except StreamError as error:
                 changes = [str(error)]
             else:
-                changes = differences(self._info, again)
+                changes = differences(self.info, again)
             if not changes:
                 away_s = self._queue.clock() - t_lost
                 self._tell(StreamState.RECOVERED, f"{found} is back after {away_s:.1f} s.")

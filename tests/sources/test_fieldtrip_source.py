@@ -2,16 +2,27 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from fieldtrip_server import FieldTripServer
 
 from rtaffect.core.errors import StreamError
-from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamEvent, StreamState, Tick
+from rtaffect.core.streams import (
+    Chunk,
+    ClockOffset,
+    Event,
+    StreamChoice,
+    StreamEvent,
+    StreamState,
+    Tick,
+)
 from rtaffect.sources.fieldtrip import FieldTripSource
 
 pytestmark = pytest.mark.integration
+EEG = StreamChoice(modality="eeg", unit="uV")
 
 
 def counted(first: int, n_times: int) -> np.ndarray:
@@ -27,14 +38,22 @@ def state_of(events: Iterator[Event]) -> StreamEvent:
     return next(event for event in events if isinstance(event, StreamEvent))
 
 
-def source_at(server: FieldTripServer, **settings: object) -> FieldTripSource:
-    return FieldTripSource("127.0.0.1", server.port, **{"connect_timeout_s": 1.0, **settings})
+def at(
+    port: int, *, choice: StreamChoice = EEG, connect_timeout_s: float = 1.0, **settings: Any
+) -> FieldTripSource:
+    return FieldTripSource(
+        choice, host="127.0.0.1", port=port, connect_timeout_s=connect_timeout_s, **settings
+    )
+
+
+def source_at(server: FieldTripServer, **settings: Any) -> FieldTripSource:
+    return at(server.port, **settings)
 
 
 def test_every_new_sample_comes_once_with_its_count_as_stamp() -> None:
     with FieldTripServer() as server:
         server.put(counted(0, 70))  # before we came
-        with source_at(server, unit="uV") as source:
+        with source_at(server) as source:
             info = source.infos["eeg"]
             assert (info.ch_names, info.sfreq, info.units) == (("Fz", "Cz"), 100.0, ("uV", "uV"))
             events = source.events()
@@ -151,18 +170,19 @@ def test_a_buffer_that_comes_back_changed_is_refused_once() -> None:
             assert state_of(events).state is StreamState.RECOVERED
 
 
-def refuses(words: str, server: FieldTripServer, **settings: object) -> None:
+def refuses(words: str, server: FieldTripServer, **settings: Any) -> None:
     with pytest.raises(StreamError, match=words):
         source_at(server, connect_timeout_s=0.3, **settings).open()
 
 
 def test_a_header_that_cannot_be_used_is_an_error() -> None:
     with FieldTripServer((), n_channels=2) as server:
-        refuses("2 channels and 0 labels", server)
-        with source_at(server, ch_names=("A", "B")) as source:
-            assert source.infos["eeg"].ch_names == ("A", "B")
+        refuses(r"has no channel labels.*ch_names: \[...\]", server)
+        named = replace(EEG, ch_names=("A", "B"), rename={"B": "C"})
+        with source_at(server, choice=named) as source:
+            assert source.infos["eeg"].ch_names == ("A", "C")
     with FieldTripServer(("Cz", "Cz")) as server:
-        refuses("labels that differ", server)
+        refuses("labels must differ", server)
     with FieldTripServer(sfreq=0.0) as server:
         refuses("must state its rate", server)
     with FieldTripServer() as server:
@@ -174,7 +194,7 @@ def test_no_buffer_is_an_error_that_helps() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(StreamError, match="Is the acquisition running"):
-        FieldTripSource("127.0.0.1", port, connect_timeout_s=0.3).open()
+        at(port, connect_timeout_s=0.3).open()
 
 
 def answering(reply: Callable[[socket.socket], None]) -> tuple[socket.socket, int]:
@@ -197,7 +217,7 @@ def answering(reply: Callable[[socket.socket], None]) -> tuple[socket.socket, in
 def test_a_port_of_something_else_is_an_error_and_no_endless_loop(reply: bytes) -> None:
     listener, port = answering(lambda peer: peer.sendall(reply))
     with listener, pytest.raises(StreamError, match="A FieldTrip buffer must listen"):
-        FieldTripSource("127.0.0.1", port, connect_timeout_s=0.3).open()
+        at(port, connect_timeout_s=0.3).open()
 
 
 def test_close_is_prompt_and_ends_the_events() -> None:

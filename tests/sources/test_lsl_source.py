@@ -139,6 +139,11 @@ def test_an_optional_stream_may_be_missing(stype: str) -> None:
         assert "face: absent" in source.notes[0]
 
 
+def test_a_session_of_nothing_but_missing_streams_is_an_error(stype: str) -> None:
+    with pytest.raises(StreamError, match="No stream fits"):
+        LslSource([choose(stype, required=False)], resolve_timeout_s=1.0).open()
+
+
 def test_an_ambiguous_choice_is_an_error_that_says_what_tells_apart(stype: str) -> None:
     ids = [new_id(), new_id()]
     with Sender(source_id=ids[0], stype=stype) as _, Sender(source_id=ids[1], stype=stype) as _:
