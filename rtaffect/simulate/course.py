@@ -13,9 +13,9 @@ from rtaffect.simulate.processes import FloatArray, Key, generator, smoothstep
 class Course:
     """Valence and arousal in [-1, 1] at any time.
 
-    Each stays near a target for a while and then moves smoothly to the next. Of two targets in a row
-    (numbers 2j and 2j + 1) one is positive and one negative, in random order, so that both signs turn
-    up even in a short session; the two dimensions are independent of each other.
+    Each stays near a target for a while and then moves smoothly to the next. Of two targets in a
+    row (numbers 2j and 2j + 1) one is positive and one negative, in random order, so that both signs
+    turn up even in a short session; the two dimensions are independent of each other.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class Course:
     period_s : float
         Mean time between changes in seconds.
     jitter : float
-        How far a change may lie off its regular place, as a fraction of the period; with 14 s and 0.2
-        changes are 8.4 to 19.6 s apart.
+        How far a change may lie off its regular place, as a fraction of the period; with 14 s and
+        0.2 changes are 8.4 to 19.6 s apart.
     transition_s : float
         How long a change takes, in seconds.
     strength : tuple of float
@@ -41,9 +41,9 @@ class Course:
     def __post_init__(self) -> None:
         if not self.transition_s <= (1.0 - 2.0 * self.jitter) * self.period_s:
             msg = (
-                "A course must finish one change before the next begins: transition_s must be at most "
-                f"(1 - 2 * jitter) * period_s, got {self.transition_s} with jitter {self.jitter} and "
-                f"period_s {self.period_s}."
+                "A course must finish one change before the next begins: transition_s must be at "
+                f"most (1 - 2 * jitter) * period_s, got {self.transition_s} with jitter "
+                f"{self.jitter} and period_s {self.period_s}."
             )
             raise ValueError(msg)
 
@@ -67,7 +67,7 @@ class Course:
         """
         times = np.asarray(t, dtype=np.float64)
         if not np.all(np.isfinite(times) & (times >= 0)):
-            msg = "A course is defined for finite times >= 0 (seconds since the start of the session)."
+            msg = "A course needs finite times >= 0, in seconds since the start of the session."
             raise ValueError(msg)
         return self._dimension(0, times), self._dimension(1, times)
 

@@ -1,10 +1,10 @@
 """EEG of a simulated participant: rhythms on a 1/f background, mixed by a head, with artifacts.
 
 A frame of coloured noise is two seconds long, made in the frequency domain (complex normal numbers
-times the square root of the wanted spectrum), tapered by half a sine wave and laid over its neighbours
-by half. Squared half sines one half apart sum to 1, so the power is the spectrum's at any time while
-the spectrum follows the course; and since a frame depends on its number alone, any second can be made
-without the seconds before it.
+times the square root of the wanted spectrum), tapered by half a sine wave and laid over its
+neighbours by half. Squared half sines one half apart sum to 1, so the power is the spectrum's at any
+time while the spectrum follows the course; and since a frame depends on its number alone, any second
+can be made without the seconds before it.
 """
 
 from collections import OrderedDict
@@ -47,7 +47,8 @@ class SimulatedEeg:
         self.participant = participant
         self.sfreq = float(sfreq)
         self.n_block = int(sfreq) * BLOCK_S
-        self._taper = np.sin(np.pi * (np.arange(2 * self.n_block) + 0.5) / (2 * self.n_block))
+        phase = (np.arange(2 * self.n_block) + 0.5) / (2 * self.n_block)
+        self._taper = np.sin(np.pi * phase).astype(np.float32)
         self._frames: OrderedDict[int, npt.NDArray[np.float32]] = OrderedDict()
         self._blocks: OrderedDict[int, npt.NDArray[np.float32]] = OrderedDict()
         self._muscle = Occurrences(
@@ -79,7 +80,7 @@ class SimulatedEeg:
         return self._blocks[index]
 
     def _prepare_spectra(self) -> None:
-        settings, traits = self.participant.settings, self.participant.traits
+        traits = self.participant.traits
         n_frame = 2 * self.n_block
         frequency = np.fft.rfftfreq(n_frame, 1.0 / self.sfreq)
         width = self.sfreq / n_frame
@@ -90,8 +91,8 @@ class SimulatedEeg:
         spreads = np.array([1.0, 0.9, 4.0, 5.0])
         bumps = np.exp(-0.5 * ((frequency - centres[:, None]) / spreads[:, None]) ** 2)
         bumps[:, ~audible] = 0.0
-        # One-sided densities of 1 uV^2; irfft of unit complex normals times n_frame / 2 * sqrt(P df)
-        # has variance sum(P df).
+        # One-sided densities P of 1 uV^2: the irfft of complex normals times n_frame / 2 * sqrt(P df)
+        # has the variance sum(P df).
         scale = width * (n_frame / 2) ** 2
         self._background = (scale * shape / (shape.sum() * width)).astype(np.float32)
         self._bumps = (scale * bumps / (bumps.sum(axis=1, keepdims=True) * width)).astype(
@@ -121,6 +122,7 @@ class SimulatedEeg:
         self._valence = np.zeros_like(rest)
         side = np.sign(POSITIONS[:, 0])
         self._valence[alpha] = size[4] * settings.alpha_valence / 2 * side * frontal
+        self._valence[theta] = size[8] * settings.theta_valence * sites("Fz", width=0.5)
         self._expression = np.zeros_like(rest)
         self._expression[gamma] = size[5] * settings.expression_gamma * temporal
         # Two networks whose sites share part of some rhythms.
@@ -135,7 +137,7 @@ class SimulatedEeg:
         self._burst_fields = np.stack([sites("T7", "F7"), sites("T8", "F8"), sites("O1", "O2")])
 
     def _frame(self, index: int) -> npt.NDArray[np.float32]:
-        """Return frame `index`, which spans seconds ``[index - 1, index + 1)``, tapered and mixed."""
+        """Return frame `index`, tapered and mixed: seconds ``[index - 1, index + 1)``."""
         if index in self._frames:
             return self._frames[index]
         participant, settings = self.participant, self.participant.settings
@@ -144,15 +146,18 @@ class SimulatedEeg:
         smile, frown, _ = participant.expression(now)
         expression = participant.coupling * float(smile[0] + frown[0])
         rng = generator(participant.key(Stream.BRAIN), index)
+        share = settings.sharing + self._sharing_effect * np.array([arousal, valence])
+        share = np.clip(share, 0.0, 0.9)[self._network]
+        together, alone = rng.standard_normal((2, *self._rest.shape))
+        jitter = np.sqrt(share) * together[:, self._network] + np.sqrt(1.0 - share) * alone
         power = np.exp(
             self._rest
             + arousal * self._arousal
             + valence * self._valence
             + expression * self._expression
-            + settings.band_jitter * rng.standard_normal(self._rest.shape)
+            + settings.band_jitter * jitter
         )
-        share = settings.sharing + self._sharing_effect * np.array([arousal, valence])
-        shared = power.T * self._shared_bands * np.clip(share, 0.0, 0.9)[self._network][:, None]
+        shared = power.T * self._shared_bands * share[:, None]
         private = power.T - shared
         n_sites = len(EEG_32)
         noise = rng.standard_normal((n_sites + 2, self._n_frequencies, 2), dtype=np.float32)
@@ -166,8 +171,8 @@ class SimulatedEeg:
         )
         spectrum *= np.float32(participant.traits.amplitude)
         mixed = participant.traits.mixing.astype(np.float32) @ spectrum
-        frame: npt.NDArray[np.float32] = np.fft.irfft(mixed, n=2 * self.n_block, axis=1)
-        frame *= self._taper.astype(np.float32)
+        frame = np.fft.irfft(mixed, n=2 * self.n_block, axis=1).astype(np.float32, copy=False)
+        frame *= self._taper
         self._frames[index] = frame
         if len(self._frames) > _KEEP:
             self._frames.popitem(last=False)

@@ -12,10 +12,7 @@ FACE_CHANNELS: tuple[str, ...] = (*FACE_FEATURES, *FRAME_QUALITY)
 
 _ACTION_UNITS = tuple(name for name in FACE_FEATURES if name.startswith("AU"))
 _SMILE = {"AU06_r": 1.5, "AU07_r": 0.3, "AU10_r": 0.3, "AU12_r": 2.2, "AU14_r": 0.4, "AU25_r": 0.6}
-_FROWN = {
-    **{"AU04_r": 1.6, "AU07_r": 0.5, "AU09_r": 0.3, "AU15_r": 1.1, "AU17_r": 1.0},
-    **{"AU20_r": 0.3, "AU23_r": 0.4},
-}
+_FROWN = {"AU04_r": 1.6, "AU07_r": 0.5, "AU09_r": 0.3, "AU15_r": 1.1, "AU17_r": 1.0, "AU23_r": 0.4}
 _OPENING = {
     "AU01_r": 0.9,
     "AU02_r": 0.7,
@@ -58,7 +55,7 @@ class SimulatedFace:
         Returns
         -------
         times : ndarray, shape (n_frames,)
-            When the camera took them, in seconds since the start; its rate jitters, the order holds.
+            When the camera took them, in seconds since the start: jittering, but in order.
         frames : ndarray, shape (31, n_frames)
             `FACE_CHANNELS`. A frame without a face has success 0, a low confidence and zeros, which
             are no measurement.

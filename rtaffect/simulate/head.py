@@ -25,12 +25,13 @@ _LEFT_AND_MIDLINE: dict[str, tuple[float, float, float]] = {
     "Fz": (0.00, 0.77, 0.64),
     "Cz": (0.00, 0.07, 1.00),
 }
-"""Positions on the unit sphere in the 10-20 system: right, front, up (fitted to an average head)."""
+"""Places on the unit sphere in the 10-20 system: right, front, up (fitted to an average head)."""
 
-_MIRRORED = {
-    **{"Fp2": "Fp1", "AF4": "AF3", "F4": "F3", "F8": "F7", "FC6": "FC5", "FC2": "FC1", "C4": "C3"},
-    **{"T8": "T7", "CP6": "CP5", "CP2": "CP1", "P4": "P3", "P8": "P7", "PO4": "PO3", "O2": "O1"},
-}
+_LEFT_OF = dict(
+    pair.split("=")
+    for pair in "Fp2=Fp1 AF4=AF3 F4=F3 F8=F7 FC6=FC5 FC2=FC1 C4=C3 T8=T7 "
+    "CP6=CP5 CP2=CP1 P4=P3 P8=P7 PO4=PO3 O2=O1".split()
+)
 
 EYES = np.array([[-0.30, 0.92, -0.35], [0.30, 0.92, -0.35]])
 """Where blinks come from, on the same sphere."""
@@ -39,7 +40,7 @@ EYES = np.array([[-0.30, 0.92, -0.35], [0.30, 0.92, -0.35]])
 def _position(ch_name: str) -> tuple[float, float, float]:
     if ch_name in _LEFT_AND_MIDLINE:
         return _LEFT_AND_MIDLINE[ch_name]
-    x, y, z = _LEFT_AND_MIDLINE[_MIRRORED[ch_name]]
+    x, y, z = _LEFT_AND_MIDLINE[_LEFT_OF[ch_name]]
     return -x, y, z
 
 
@@ -93,7 +94,7 @@ def leadfield(sources: FloatArray, *, width: float, common: float) -> FloatArray
 
 
 def sites(*ch_names: str, width: float = 0.4) -> FloatArray:
-    """Return how much each of the 32 sites belongs to a region, shape (32,), 1 at the named sites."""
+    """Return how far each of the 32 sites belongs to a region: 1 at the named ones."""
     centres = POSITIONS[[EEG_32.index(ch_name) for ch_name in ch_names]]
     nearest: FloatArray = nearness(POSITIONS, centres, width=width).max(axis=1)
     return nearest

@@ -46,10 +46,13 @@ class ParticipantSettings:
     alpha_valence : float
         Effect of valence on alpha power right against left of the midline over frontal sites (each
         side moves by half of it): positive valence goes with less alpha on the left.
+    theta_valence : float
+        Effect of valence on frontal midline theta.
     sharing, sharing_arousal, sharing_valence : float
         Fraction of beta and gamma power that the sites of the arousal network (central, posterior)
         and of theta and beta power that those of the valence network (frontal, temporal) share at
-        rest, and how far arousal and valence move it.
+        rest, and how far arousal and valence move it. The same fraction of `band_jitter` is shared,
+        so that band powers, too, go up and down together.
     expression_gamma : float
         Effect of the face's expression (0 to about 1) on gamma at frontal and temporal sites.
     face_lag_s : float
@@ -82,19 +85,20 @@ class ParticipantSettings:
     blinks_per_minute: float = 14.0
     muscle_uv: float = 18.0
     muscle_interval_s: float = 30.0
-    alpha_arousal: float = -0.5
-    beta_arousal: float = 0.22
-    gamma_arousal: float = 0.30
+    alpha_arousal: float = -0.38
+    beta_arousal: float = 0.16
+    gamma_arousal: float = 0.22
     theta_arousal: float = 0.15
-    alpha_valence: float = 0.7
+    alpha_valence: float = 1.0
+    theta_valence: float = 0.2
     sharing: float = 0.35
     sharing_arousal: float = 0.2
     sharing_valence: float = 0.2
     expression_gamma: float = 0.35
     face_lag_s: float = 0.3
     spontaneous_brain: float = 0.5
-    spontaneous_face: float = 0.4
-    band_jitter: float = 0.25
+    spontaneous_face: float = 0.6
+    band_jitter: float = 0.3
     between_gain: float = 0.35
     between_effect: float = 0.3
     camera_hz: float = 30.0
@@ -111,7 +115,7 @@ class Traits:
         Individual alpha frequency, exponent of the background, overall gain.
     band_gain : ndarray, shape (4, 32)
         Log power of each rhythm at each site, relative to the average person.
-    effect_gain : ndarray, shape (8,)
+    effect_gain : ndarray, shape (9,)
         Size of each effect relative to the average person.
     mixing : ndarray, shape (32, 32)
         This head's volume conduction.
@@ -199,7 +203,7 @@ class Participant:
             slope=float(settings.slope + rng.normal(scale=0.12)),
             amplitude=float(np.exp(rng.normal(scale=0.15))),
             band_gain=overall + local,
-            effect_gain=np.exp(rng.normal(scale=settings.between_effect, size=8)),
+            effect_gain=np.exp(rng.normal(scale=settings.between_effect, size=9)),
             mixing=leadfield(
                 sources,
                 width=settings.source_width * float(np.exp(rng.normal(scale=0.08))),
@@ -213,7 +217,7 @@ class Participant:
         )
 
     def brain_drive(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return what moves the rhythms at times `t`: valence and arousal, each with distraction."""
+        """Return valence and arousal as the rhythms see them at times `t`: with distraction."""
         valence, arousal = self.course.at(t)
         other_valence, other_arousal = self._spontaneous.at(t)
         size = self.settings.spontaneous_brain

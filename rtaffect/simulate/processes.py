@@ -1,7 +1,7 @@
 """Random processes that answer for any time without generating what came before.
 
-Every number is drawn by a generator that is seeded with a key and the index of a place on a grid, so
-that the answer never depends on who asked before, in what order, or in pieces of what size.
+Every number is drawn by a generator that is seeded with a key and the index of a place on a grid,
+so that the answer never depends on who asked before, in what order, or in pieces of what size.
 """
 
 import math

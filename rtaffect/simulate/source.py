@@ -80,8 +80,8 @@ def stream_infos(participant: Participant, *, sfreq: float = 512.0) -> dict[str,
 class SimulatedSource:
     """Everything that a simulated participant sends, as fast as it can be read.
 
-    The truth is not among the events: it is ``participant.course.at(t - t_start)`` for a time `t` on
-    the runtime's clock.
+    The truth is not among the events: it is ``participant.course.at(t - t_start)`` for a time `t`
+    on the runtime's clock.
 
     Parameters
     ----------
