@@ -57,7 +57,7 @@ class OpenFaceRecording:
         self._data = np.concatenate([features, quality]).astype(np.float32)
         self.streams = (
             RecordedStream(
-                name=path.name,
+                name="OpenFace file",
                 stype="Face",
                 n_channels=len(self._data),
                 sfreq=_sfreq(columns),
