@@ -69,15 +69,15 @@ def evaluate(
     dict of str to Metric
         ``balanced_accuracy`` (0.5 is chance), ``accuracy`` beside ``prevalence`` (share of "high")
         and ``trivial_accuracy`` (always the class that is the more frequent in training), ``nll``
-        beside ``prior_nll``, and ``correlation`` of the expected value with the true course within a
-        participant, the mean over participants.
+        beside ``prior_nll``, and ``correlation`` of the expected value with the true course within
+        a participant, the mean over participants.
     """
     labels = data.labels[target].numpy()
     log_p = torch.log_softmax(logits, dim=1).numpy().astype(np.float64)
     sequences = np.arange(len(labels))
     columns = {
-        "hit": log_p.argmax(axis=1) == labels,
-        "is_high": labels == 1,
+        "hit": (log_p.argmax(axis=1) == labels).astype(np.float64),
+        "is_high": (labels == 1).astype(np.float64),
         "nll": -log_p[sequences, labels],
         "prior_nll": -np.log(prior.numpy())[labels],
         "expected": np.exp(log_p[:, 1]) - 0.5,
@@ -85,10 +85,7 @@ def evaluate(
     }
     trivial = float(prior.argmax())
     people = [data.participants == name for name in dict.fromkeys(data.participants)]
-    tables = [
-        _summary({key: np.asarray(column[who], dtype=np.float64) for key, column in columns.items()})
-        for who in people
-    ]
+    tables = [_summary({key: column[who] for key, column in columns.items()}) for who in people]
     draws = np.random.default_rng(seed).integers(len(tables), size=(N_BOOTSTRAP, len(tables)))
     value = _pool(tables, trivial)
     spread = [_pool([tables[i] for i in draw], trivial) for draw in draws]

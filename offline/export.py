@@ -1,7 +1,6 @@
-"""From a trained model to a bundle: two ONNX graphs and a manifest, checked before they are kept."""
+"""From a trained model to a bundle: two ONNX graphs and a manifest, checked before kept."""
 
 import hashlib
-import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,15 +95,18 @@ def export_bundle(
         for key in input_names(windows)
     }
     encoder = EncoderGraph(model.encoder).eval()
-    head = HeadGraph(model.head, {key: target.temperature for key, target in targets.items()}).eval()
+    temperatures = {key: target.temperature for key, target in targets.items()}
+    head = HeadGraph(model.head, temperatures).eval()
     n_channels = modality_shapes["eeg"][1]
     example = torch.randn(1, max(2, t_max), n_channels, n_channels)
     files = {
-        "encoder.onnx": _to_onnx(encoder, [torch.randn(s) for s in shapes.values()], shapes, ENCODER_OUTPUTS),
+        "encoder.onnx": _to_onnx(
+            encoder, [torch.randn(shape) for shape in shapes.values()], shapes, ENCODER_OUTPUTS
+        ),
         "head.onnx": _to_onnx(head, [example], ["slices"], list(targets), t_max=t_max),
     }
     if (size := sum(len(data) for data in files.values())) > MAX_BUNDLE_BYTES:
-        msg = f"A bundle must stay below {MAX_BUNDLE_BYTES} bytes, this one has {size}: choose fewer maps."
+        msg = f"A bundle must stay below {MAX_BUNDLE_BYTES} bytes, got {size}: choose fewer maps."
         raise BundleError(msg)
     samples = [{key: torch.randn(shape) for key, shape in shapes.items()} for _ in range(3)]
     for key in shapes:
@@ -145,7 +147,8 @@ def export_bundle(
                 sha256=hashlib.sha256(files["head.onnx"]).hexdigest(),
                 inputs={"slices": TensorSpec(shape=(1, None, n_channels, n_channels))},
                 outputs={
-                    key: TensorSpec(shape=(1, len(target.classes))) for key, target in targets.items()
+                    key: TensorSpec(shape=(1, len(target.classes)))
+                    for key, target in targets.items()
                 },
             ),
         ),
@@ -185,7 +188,7 @@ def check_parity(
         got = runner.run({key: value.numpy() for key, value in sample.items()}, outputs)
         for name, expected in zip(outputs, module(**sample), strict=True):
             if got[name].shape != tuple(expected.shape):
-                msg = f"Output {name} must have shape {tuple(expected.shape)}, got {got[name].shape}."
+                msg = f"{name} must have shape {tuple(expected.shape)}, got {got[name].shape}."
                 raise BundleError(msg)
             worst = max(worst, float(np.abs(got[name] - expected.numpy()).max()))
     if not worst <= TOLERANCE:
@@ -217,9 +220,7 @@ def _to_onnx(
     if program is None:
         msg = "torch.onnx.export must return a program."
         raise BundleError(msg)
-    buffer = io.BytesIO()
-    program.save(buffer)
-    return buffer.getvalue()
+    return bytes(program.model_proto.SerializeToString())
 
 
 @contextmanager

@@ -46,10 +46,10 @@ class Sequences:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Epoch:
     """One epoch's result: mean negative log likelihood a target."""
 
-    epoch: int
+    number: int
     train_nll: float
     validation_nll: float
     is_best: bool
@@ -105,7 +105,7 @@ def train(
     settings: OptimiserSettings,
     *,
     seed: int,
-    report: Callable[[Progress], None],
+    report: Callable[[Epoch], None],
 ) -> None:
     """Fit the weights, and leave the model with those that were best on the validation set.
 
@@ -135,7 +135,7 @@ def train(
         model.train()
         losses = []
         order = torch.randperm(len(data.rows), generator=generator)
-        for batch in order.split(settings.batch_size):
+        for batch in torch.split(order, settings.batch_size):
             n_slices = int(torch.randint(1, data.rows.shape[1] + 1, (), generator=generator))
             long_enough = batch[data.n_slices[batch] >= n_slices]
             if not len(long_enough):
@@ -144,7 +144,7 @@ def train(
             logits = _forward(model, data, long_enough, n_slices, without_face=drop)
             loss = nll(logits, {name: y[long_enough] for name, y in data.labels.items()})
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             losses.append(loss.item())
         logits = predict(model, sequences["validation"])
@@ -153,7 +153,7 @@ def train(
         if is_best:
             best_nll, best_epoch = validation_nll, epoch
             best_weights = copy.deepcopy(model.state_dict())
-        report(Progress(epoch, float(np.mean(losses)), validation_nll, is_best))
+        report(Epoch(epoch, float(np.mean(losses)), validation_nll, is_best))
         if epoch - best_epoch >= settings.patience:
             break
     model.load_state_dict(best_weights)
@@ -181,7 +181,7 @@ def predict(model: nn.Module, data: Sequences, *, without_face: bool = False) ->
     model.eval()
     logits: dict[str, Tensor] = {}
     for n_slices in range(1, data.rows.shape[1] + 1):
-        for batch in torch.nonzero(data.n_slices == n_slices).flatten().split(256):
+        for batch in torch.split(torch.nonzero(data.n_slices == n_slices).flatten(), 256):
             drop = torch.full((len(batch),), without_face)
             for name, part in _forward(model, data, batch, n_slices, without_face=drop).items():
                 whole = logits.setdefault(name, part.new_empty(len(data.rows), part.shape[1]))

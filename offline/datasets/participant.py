@@ -89,7 +89,7 @@ def read_participant(
         )
     ]
     if not kept:
-        msg = f"Participant {name} must give at least one usable window of {spec.window_s} s, got none."
+        msg = f"Participant {name} must give a usable window of {spec.window_s} s, got none."
         raise RecordingError(msg)
     rows = [encoder_inputs(window, input_names(spec)) for window in kept]
     return Participant(
