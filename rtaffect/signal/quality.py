@@ -201,7 +201,8 @@ class _Plateaus:
         self._high, self._high_before = nothing, nothing
         self._low, self._low_before = -nothing, -nothing
         self._n_times = 0
-        self._n_at_high = self._n_at_low = np.zeros(self._n_channels, dtype=np.int64)
+        self._top, self._bottom = nothing, -nothing
+        self._n_at_top = self._n_at_bottom = np.zeros(self._n_channels, dtype=np.int64)
 
     def update(self, by_time: Floats, high: Floats, low: Floats, range_uv: float) -> Bools:
         """Take a block, shape (n_times, n_channels); return which channels are clipped."""
@@ -216,13 +217,17 @@ class _Plateaus:
         bottom = np.minimum(self._low, self._low_before)
         wide: Bools = np.asarray(top - bottom > range_uv)
         if not wide.any():
-            self._n_at_high = self._n_at_low = np.zeros(self._n_channels, dtype=np.int64)
+            self._n_at_top = self._n_at_bottom = np.zeros(self._n_channels, dtype=np.int64)
             return wide
+        n_at_top = np.count_nonzero(by_time == top, axis=0)
+        n_at_bottom = np.count_nonzero(by_time == bottom, axis=0)
         # a plateau may straddle two blocks, hence this one and the one before
-        n_at_high = np.count_nonzero(by_time == top, axis=0)
-        n_at_low = np.count_nonzero(by_time == bottom, axis=0)
-        longest = np.maximum(n_at_high + self._n_at_high, n_at_low + self._n_at_low)
-        self._n_at_high, self._n_at_low = n_at_high, n_at_low
+        longest = np.maximum(
+            n_at_top + np.where(top == self._top, self._n_at_top, 0),
+            n_at_bottom + np.where(bottom == self._bottom, self._n_at_bottom, 0),
+        )
+        self._top, self._n_at_top = top, n_at_top
+        self._bottom, self._n_at_bottom = bottom, n_at_bottom
         return np.asarray(wide & (longest >= self._n_min))
 
 

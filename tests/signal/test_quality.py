@@ -118,6 +118,12 @@ def test_a_coarsely_digitised_wave_is_not_clipped(lsb_uv: float, hz: float) -> N
     assert Fault.CLIPPED not in found(judge(data)[1])
 
 
+def test_a_coarsely_digitised_ramp_is_not_clipped() -> None:
+    data = eeg()
+    data[7] = np.round(170.0 * times(data) / 2.0) * 2.0  # steps of 6 samples, each a new extreme
+    assert Fault.CLIPPED not in found(judge(data)[1])
+
+
 def test_a_jump_is_found_even_where_two_blocks_meet() -> None:
     for start in (1024, 1030):
         data = eeg()
