@@ -14,8 +14,8 @@ class Course:
     """Valence and arousal in [-1, 1] at any time.
 
     Each stays near a target for a while and then moves smoothly to the next. Of two targets in a
-    row (numbers 2j and 2j + 1) one is positive and one negative, in random order, so that both signs
-    turn up even in a short session; the two dimensions are independent of each other.
+    row (numbers 2j and 2j + 1) one is positive and one negative, in random order, so that both
+    signs turn up even in a short session; the two dimensions are independent of each other.
 
     Parameters
     ----------

@@ -2,9 +2,9 @@
 
 A frame of coloured noise is two seconds long, made in the frequency domain (complex normal numbers
 times the square root of the wanted spectrum), tapered by half a sine wave and laid over its
-neighbours by half. Squared half sines one half apart sum to 1, so the power is the spectrum's at any
-time while the spectrum follows the course; and since a frame depends on its number alone, any second
-can be made without the seconds before it.
+neighbours by half. Squared half sines one half apart sum to 1, so the power is the spectrum's at
+any time while the spectrum follows the course; and since a frame depends on its number alone, any
+second can be made without the seconds before it.
 """
 
 from collections import OrderedDict
@@ -91,8 +91,8 @@ class SimulatedEeg:
         spreads = np.array([1.0, 0.9, 4.0, 5.0])
         bumps = np.exp(-0.5 * ((frequency - centres[:, None]) / spreads[:, None]) ** 2)
         bumps[:, ~audible] = 0.0
-        # One-sided densities P of 1 uV^2: the irfft of complex normals times n_frame / 2 * sqrt(P df)
-        # has the variance sum(P df).
+        # One-sided densities P of 1 uV^2: the irfft of complex normals times
+        # n_frame / 2 * sqrt(P df) has the variance sum(P df).
         scale = width * (n_frame / 2) ** 2
         self._background = (scale * shape / (shape.sum() * width)).astype(np.float32)
         self._bumps = (scale * bumps / (bumps.sum(axis=1, keepdims=True) * width)).astype(

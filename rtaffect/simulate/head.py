@@ -27,11 +27,22 @@ _LEFT_AND_MIDLINE: dict[str, tuple[float, float, float]] = {
 }
 """Places on the unit sphere in the 10-20 system: right, front, up (fitted to an average head)."""
 
-_LEFT_OF = dict(
-    pair.split("=")
-    for pair in "Fp2=Fp1 AF4=AF3 F4=F3 F8=F7 FC6=FC5 FC2=FC1 C4=C3 T8=T7 "
-    "CP6=CP5 CP2=CP1 P4=P3 P8=P7 PO4=PO3 O2=O1".split()
-)
+_LEFT_OF = {
+    "Fp2": "Fp1",
+    "AF4": "AF3",
+    "F4": "F3",
+    "F8": "F7",
+    "FC6": "FC5",
+    "FC2": "FC1",
+    "C4": "C3",
+    "T8": "T7",
+    "CP6": "CP5",
+    "CP2": "CP1",
+    "P4": "P3",
+    "P8": "P7",
+    "PO4": "PO3",
+    "O2": "O1",
+}
 
 EYES = np.array([[-0.30, 0.92, -0.35], [0.30, 0.92, -0.35]])
 """Where blinks come from, on the same sphere."""

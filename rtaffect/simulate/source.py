@@ -12,7 +12,7 @@ from rtaffect.core.montages import EEG_32
 from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamInfo, Tick
 from rtaffect.simulate.eeg import SimulatedEeg
 from rtaffect.simulate.face import FACE_CHANNELS, SimulatedFace
-from rtaffect.simulate.faults import Fault, apply_faults
+from rtaffect.simulate.fault import Fault, apply_faults
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.processes import Stream, generator
 
@@ -132,8 +132,6 @@ class SimulatedSource:
         self._offset_interval_s = offset_interval_s
         self._infos = stream_infos(participant, sfreq=sfreq)
         self._closed = False
-        for fault in self._faults:
-            fault.check(self._infos)
 
     @property
     def infos(self) -> Mapping[str, StreamInfo]:
@@ -151,7 +149,7 @@ class SimulatedSource:
             apply_faults(
                 heapq.merge(self._offsets(modality), chunks, key=_received),
                 self._faults,
-                self._infos[modality],
+                modality,
                 t_start=self.t_start,
             )
             for modality, chunks in streams.items()
