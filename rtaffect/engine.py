@@ -1,7 +1,7 @@
 """The composition root: events in, windows, decoders, sinks; one thread, one order.
 
-The engine reads no clock to decide anything. What it decides follows from the order and the stamps of
-events alone, so that a recording gives the estimates that the session gave.
+The engine reads no clock to decide anything. What it decides follows from the order and the stamps
+of events alone, so that a recording gives the estimates that the session gave.
 """
 
 import gc
@@ -75,8 +75,8 @@ class Engine:
     decoders : sequence of Decoder
         Each gets its own windows.
     sinks : sequence of Sink
-        Each gets everything, in order. A sink that fails is closed, dropped and reported: a full disk
-        ends the recording, not the session.
+        Each gets everything, in order. A sink that fails is closed, dropped and reported: a full
+        disk ends the recording, not the session.
     clock : callable or None
         The runtime's clock of a live session; None in replay, where the time that computing takes
         is added to the event's own.
@@ -209,9 +209,10 @@ class Engine:
         return Health(
             t=now,
             streams=self._stream_health(now),
-            stages={name: meter.summary() for name, meter in self.summary.stages.items() if meter.n},
+            stages={
+                name: meter.summary() for name, meter in self.summary.stages.items() if meter.n
+            },
             queues={"engine": waiting},
             provider=", ".join(sorted({lane.decoder.provider for lane in self._lanes})),
             notes=tuple(self.summary.failures),
         )
-

@@ -1,8 +1,8 @@
 """The one chain from chunks to windows: live, in replay and in training.
 
-A window ``[t_end - window_s, t_end)`` closes when every stream that it waits for has passed ``t_end``,
-or when ``max_wait_s`` ran out. Nothing here reads a clock: time is what the events say, so the same
-events give the same windows, bit for bit.
+A window ``[t_end - window_s, t_end)`` closes when every stream that it waits for has passed
+``t_end``, or when ``max_wait_s`` ran out. Nothing here reads a clock: time is what the events say,
+so the same events give the same windows, bit for bit.
 """
 
 import math
@@ -204,13 +204,19 @@ def check_spec(spec: WindowSpec) -> None:
     BundleError
         They are not; the message says which.
     """
-    lengths = {"window_s / hop_s": spec.window_s / spec.hop_s, "hop_s * 32": spec.hop_s * BLOCKS_PER_S}
+    lengths = {
+        "window_s / hop_s": spec.window_s / spec.hop_s,
+        "hop_s * 32": spec.hop_s * BLOCKS_PER_S,
+    }
     for modality, wanted in spec.modalities.items():
         lengths[f"hop_s * sfreq of {modality}"] = spec.hop_s * wanted.sfreq
         lengths[f"sfreq / 32 of {modality}"] = wanted.sfreq / BLOCKS_PER_S
     wrong = [f"{what} = {value:g}" for what, value in lengths.items() if not _is_whole(value)]
     if wrong:
-        msg = f"A bundle's windows must be whole numbers of hops, samples and blocks; got {'; '.join(wrong)}."
+        msg = (
+            "A bundle's windows must be whole numbers of hops, samples and blocks; "
+            f"got {'; '.join(wrong)}."
+        )
         raise BundleError(msg)
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 Clock = Callable[[], float]
-"""Returns the current time in seconds. Live it is LSL's `local_clock`; replay and tests step their own."""
+"""Returns the time in seconds: live LSL's `local_clock`, in tests a clock that is stepped."""
 
 
 class ManualClock:

@@ -19,8 +19,8 @@ class Distribution:
     probabilities : tuple of float
         One a class, summing to 1.
     edges : tuple of float
-        ``len(classes) + 1`` edges in [-1, 1] for an ordered target (valence, arousal): class i speaks
-        for the interval ``[edges[i], edges[i + 1])``. Empty for categories.
+        ``len(classes) + 1`` edges in [-1, 1] for an ordered target (valence, arousal): class i
+        speaks for the interval ``[edges[i], edges[i + 1])``. Empty for categories.
     """
 
     classes: tuple[str, ...]
@@ -99,7 +99,8 @@ class Estimate:
 
     def canonical(self) -> bytes:
         """Return the bytes that define "the same estimate": sorted JSON, shortest exact floats."""
-        return json.dumps(as_jsonable(self), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        text = json.dumps(as_jsonable(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return text.encode()
 
 
 def as_jsonable(estimate: Estimate) -> dict[str, object]:

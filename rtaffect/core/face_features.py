@@ -12,7 +12,7 @@ FACE_FEATURES: tuple[str, ...] = (
 )
 
 FRAME_QUALITY: tuple[str, ...] = ("confidence", "success")
-"""Two further channels of a face stream: the tracker's own confidence in [0, 1] and success 0 or 1."""
+"""Two further channels of a face stream: the tracker's confidence in [0, 1] and success 0 or 1."""
 
 MIN_CONFIDENCE = 0.8
 """Below this a frame is no measurement, whatever its numbers say."""

@@ -1,4 +1,4 @@
-"""What windows a bundle was trained on: the only settings that the chain from chunks to windows has.
+"""What windows a bundle was trained on: all the settings of the chain from chunks to windows.
 
 A spec comes from a bundle's manifest, never from a session file, so that a model meets the very
 windows that it was trained on.
@@ -16,8 +16,8 @@ class QualitySpec:
     Parameters
     ----------
     amplitude_uv : float
-        Peak-to-peak of a channel within one block (1/32 s), slow drift excluded, above which it is an
-        artifact.
+        Peak-to-peak of a channel within one block (1/32 s), slow drift excluded, above which it is
+        an artifact.
     flat_uv : float
         Peak-to-peak below which a channel counts as flat when it lasts `flat_s`.
     flat_s : float
@@ -25,8 +25,8 @@ class QualitySpec:
     rail_uv : float
         Absolute value at which an amplifier is taken to sit on its rail.
     line_ratio : float
-        Power at 50 or 60 Hz over the power from 1 to 40 Hz of the last second, above which a channel
-        counts as hum.
+        Power at 50 or 60 Hz over the power from 1 to 40 Hz of the last second, above which a
+        channel counts as hum.
     max_bad_channels : float
         Fraction of channels that may be bad at a sample before the sample counts as artifact.
     """
@@ -94,8 +94,8 @@ class FrameSpec:
     """A stream of frames (facial features) held on a grid.
 
     At each grid time ``m / sfreq`` stands the newest valid frame that is not older than `hold_s`;
-    where there is none stands NaN, and the sample counts as uncovered. A camera's own rate therefore
-    does not matter.
+    where there is none stands NaN, and the sample counts as uncovered. A camera's own rate
+    therefore does not matter.
 
     Parameters
     ----------
@@ -136,7 +136,8 @@ class WindowSpec:
     hop_s : float
         Distance of window ends on the absolute grid ``t_end = k * hop_s``, in seconds.
     max_wait_s : float
-        How long past ``t_end`` a window waits for a stream that is alive before it closes without it.
+        How long past ``t_end`` a window waits for a stream that is alive before it closes without
+        it.
     stale_s : float
         A stream that sent nothing for so long is stale: no window waits for it any more.
     modalities : mapping of str to ModalitySpec

@@ -144,10 +144,10 @@ Event = Chunk | ClockOffset | Tick | StreamEvent
 class Source(Protocol):
     """Where events come from: live streams, a recording, a simulated participant.
 
-    ``infos`` is known once the source is open and does not change. ``events`` is called once, by one
-    thread, and yields in the order in which the engine must see things: ``t_received`` never
-    decreases. A live source blocks in ``events`` until something arrives and yields a `Tick` at least
-    every hop; it ends after `close`, which any thread may call at any time, more than once.
+    ``infos`` is known once the source is open and does not change. ``events`` is called once, by
+    one thread, and yields in the order in which the engine must see things: ``t_received`` never
+    decreases. A live source blocks in ``events`` until something arrives and yields a `Tick` at
+    least every hop; it ends after `close`, which any thread may call at any time, more than once.
     """
 
     @property

@@ -5,6 +5,7 @@ matrix products and means are only bit-equal when they always see the same sampl
 everything after the timeline works on blocks of 1/32 s that begin at whole multiples of 1/32 s.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +45,8 @@ class Block:
 class BlockCutter:
     """Cuts spans into blocks; a block is complete when the next sample must lie beyond it.
 
-    The watermark after a sample is its stamp plus one period. A sample whose stamp lies a hair before
-    the end of a block that the watermark already closed belongs to the next block.
+    The watermark after a sample is its stamp plus one period. A sample whose stamp lies a hair
+    before the end of a block that the watermark already closed belongs to the next block.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,7 @@ class BlockCutter:
         before = np.concatenate([[self._closed], closed[:-1]])
         index = np.maximum(own, before)
         edges = [0, *(np.flatnonzero(index[1:] != index[:-1]) + 1).tolist(), len(index)]
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in itertools.pairwise(edges):
             if self._parts and self._index != index[start]:
                 blocks += self.flush()
             self._index = int(index[start])

@@ -17,7 +17,7 @@ from rtaffect.signal.timeline import (
     Floats,
     TimelineCounts,
 )
-from rtaffect.signal.track import Sample, States, Track
+from rtaffect.signal.track import ARTIFACT, PRESENT, States, Track
 
 
 @dataclass(slots=True)
@@ -52,8 +52,8 @@ class FrameTrack(Track):
         missing = [name for name in spec.ch_names if name not in info.ch_names]
         if missing:
             msg = (
-                f"The {info.modality} stream {info.name!r} must carry {len(spec.ch_names)} features; "
-                f"it lacks {', '.join(missing)}. It has {', '.join(info.ch_names)}. "
+                f"The {info.modality} stream {info.name!r} must carry {len(spec.ch_names)} "
+                f"features; it lacks {', '.join(missing)}. It has {', '.join(info.ch_names)}. "
                 "Rename them in the session file (`rename:`) or choose another stream."
             )
             raise MontageError(msg)
@@ -141,9 +141,9 @@ class FrameTrack(Track):
             held = [frame for frame in self._frames if frame.stamp_s >= oldest_s]
             valid = [frame for frame in held if frame.valid]
             if valid:
-                self.write(m, valid[-1].data[:, None], Sample.PRESENT)
+                self.write(m, valid[-1].data[:, None], PRESENT)
             elif held:
-                self.write(m, np.full((len(self._picks), 1), np.nan), Sample.PRESENT | Sample.ARTIFACT)
+                self.write(m, np.full((len(self._picks), 1), np.nan), PRESENT | ARTIFACT)
         self.reach(m_stop)
         newest_s = self._frames[-1].stamp_s
         self._frames = [f for f in self._frames if f.stamp_s >= newest_s - self.spec.hold_s]

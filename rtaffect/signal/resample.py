@@ -1,9 +1,10 @@
 """Resampling onto the absolute grid ``m / sfreq``, driven by stamps.
 
 One continuous low-pass kernel (a Kaiser-windowed sinc) is both the anti-alias filter and the
-interpolator: ``y(t_m) = sum_n x_n h(t_m - t_n) / sum_n h(t_m - t_n)``. Because it looks at stamps and
-not at sample counts, a sender's drift never changes the number of samples, and the delay is exactly
-the kernel's half-length at every rate. See Smith & Gossett 1984, doi:10.1109/ICASSP.1984.1172555.
+interpolator: ``y(t_m) = sum_n x_n h(t_m - t_n) / sum_n h(t_m - t_n)``. Because it looks at stamps
+and not at sample counts, a sender's drift never changes the number of samples, and the delay is
+exactly the kernel's half-length at every rate. See Smith & Gossett 1984,
+doi:10.1109/ICASSP.1984.1172555.
 """
 
 import numpy as np
@@ -37,7 +38,10 @@ class GridResampler:
             msg = f"The grid rate must be a whole multiple of {BLOCKS_PER_S} Hz, got {sfreq} Hz."
             raise ValueError(msg)
         if abs(self._n_half_blocks * BLOCK_S - half_s) > 1e-9 or self._n_half_blocks < 1:
-            msg = f"The kernel's half-length must be a whole number of 1/{BLOCKS_PER_S} s, got {half_s} s."
+            msg = (
+                f"The kernel's half-length must be a whole number of 1/{BLOCKS_PER_S} s, "
+                f"got {half_s} s."
+            )
             raise ValueError(msg)
         self._offsets_s = np.linspace(0.0, half_s, TABLE_N)
         self._kernel = np.zeros(TABLE_N)
@@ -67,7 +71,7 @@ class GridResampler:
         if period_s != self._period_s:
             self._tabulate(period_s)
         if block.begins is not None:
-            # Only samples whose whole kernel lies in the segment: nothing from half a neighbourhood.
+            # Only samples whose whole kernel lies in the segment: none from half a neighbourhood.
             self._blocks = []
             t_valid = float(block.stamps_s[0]) + self.half_s - period_s
             self._m_next = int(np.ceil(t_valid * self.sfreq))

@@ -1,6 +1,7 @@
-"""Signals (EEG): timeline, blocks, montage, quality, resampling, filters, reference, in this order."""
+"""Signals (EEG): timeline, blocks, montage, quality, resampling, filters, reference, in order."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from rtaffect.signal.timeline import (
     RegularTimeline,
     TimelineCounts,
 )
-from rtaffect.signal.track import Sample, States, Track
+from rtaffect.signal.track import ARTIFACT, BRIDGED, PRESENT, UNSETTLED, States, Track
 from rtaffect.signal.units import factors_to_microvolts
 
 
@@ -56,7 +57,7 @@ class SignalTrack(Track):
         )
         self.interpolated = bool(self.plan.interpolated)
         self._used = list(self.plan.used)
-        self._factors = factors_to_microvolts(info)[self._used][:, None]
+        self._factors = factors_to_microvolts(info, used=self._used)[:, None]
         self._clock = ClockMap()
         self.timeline = RegularTimeline(info.sfreq, bridge_s=spec.bridge_s)
         self._cutter = BlockCutter()
@@ -113,7 +114,8 @@ class SignalTrack(Track):
             self._quality.reset()
             self._t_settled = float(block.stamps_s[0]) + self.spec.settle_s
         assert self._quality is not None
-        block = self.plan.rebuild(block)
+        if self.interpolated:
+            block = replace(block, data=self.plan.rebuild(block.data))
         bad = self._quality.process(block.data)
         self._bad_blocks[block.index] = bool(bad.mean() > self.spec.quality.max_bad_channels)
         self._bad_blocks.pop(block.index - 4 * self._n_delay_blocks - 1, None)
@@ -123,14 +125,13 @@ class SignalTrack(Track):
         if n:
             data = rereference(self._filter.process(data), self.spec.reference)
             t = (m_start + np.arange(n)) / self.sfreq
-            states = np.full(n, Sample.PRESENT, dtype=np.uint8)
-            states[bridged] |= Sample.BRIDGED
-            states[t < self._t_settled] |= Sample.UNSETTLED
+            states = np.full(n, PRESENT, dtype=np.uint8)
+            states[bridged] |= BRIDGED
+            states[t < self._t_settled] |= UNSETTLED
             for index in range(int(t[0] * BLOCKS_PER_S), int(t[-1] * BLOCKS_PER_S) + 1):
                 if self._bad_blocks.get(index, False):
-                    states[(t >= index / BLOCKS_PER_S) & (t < (index + 1) / BLOCKS_PER_S)] |= (
-                        Sample.ARTIFACT
-                    )
+                    within = (t >= index / BLOCKS_PER_S) & (t < (index + 1) / BLOCKS_PER_S)
+                    states[within] |= ARTIFACT
             self.write(m_start, data, states)
         self.reach((block.index + 1 - self._n_delay_blocks) * self._resampler.n_per_block)
 

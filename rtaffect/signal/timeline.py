@@ -1,10 +1,11 @@
 """From raw stamps to a gap-aware timeline: offsets, jitter, drift, gaps and segments.
 
-LSL's own dejitter fits one line through everything it ever saw, so that half a second of lost samples
-bends its stamps for a minute and a half. Here a tracker follows the stamps of one *segment*; a jump
-that jitter cannot explain ends the segment instead of bending it.
+LSL's own dejitter fits one line through everything it ever saw, so that half a second of lost
+samples bends its stamps for a minute and a half. Here a tracker follows the stamps of one
+*segment*; a jump that jitter cannot explain ends the segment instead of bending it.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -137,7 +138,7 @@ def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, bool]]:
     if len(mask) == 0:
         return []
     edges = [0, *(np.flatnonzero(mask[1:] != mask[:-1]) + 1).tolist(), len(mask)]
-    return [(a, b, bool(mask[a])) for a, b in zip(edges, edges[1:], strict=False)]
+    return [(a, b, bool(mask[a])) for a, b in itertools.pairwise(edges)]
 
 
 class RegularTimeline:
@@ -153,9 +154,9 @@ class RegularTimeline:
 
     Notes
     -----
-    A gap is an innovation above ``max(1.5 periods, 5 x jitter)``, jitter being a 5 s running mean of
-    absolute innovations. A loss shorter than that cannot be told from jitter; it moves the stamps by
-    less than the stream's own jitter does.
+    A gap is an innovation above ``max(1.5 periods, 5 x jitter)``, jitter being a 5 s running mean
+    of absolute innovations. A loss shorter than that cannot be told from jitter; it moves the
+    stamps by less than the stream's own jitter does.
     """
 
     def __init__(self, sfreq: float, *, bridge_s: float) -> None:
@@ -177,7 +178,9 @@ class RegularTimeline:
     def measured_sfreq(self) -> float:
         """Samples received over time in the present segment, in Hz; NaN before two samples."""
         elapsed = self._last_stamp - self._t_segment
-        return self._n_segment / elapsed if self._n_segment > 1 and elapsed > 0 else float("nan")
+        return (
+            (self._n_segment - 1) / elapsed if self._n_segment > 1 and elapsed > 0 else float("nan")
+        )
 
     def push(self, stamps_s: Floats, data: Floats, *, t_received: float) -> list[Span]:
         """Place samples; return the spans that are complete.
@@ -193,7 +196,8 @@ class RegularTimeline:
         """
         self.counts.n_samples += len(stamps_s)
         spans: list[Span] = []
-        for start, stop, from_the_future in _runs(stamps_s > t_received + MAX_AHEAD_S):
+        ahead = np.greater(stamps_s, t_received + MAX_AHEAD_S)
+        for start, stop, from_the_future in _runs(ahead):
             if from_the_future:
                 # The sender's clock was set, and the offset that explains it is not known yet.
                 self.counts.n_backward += stop - start
@@ -282,7 +286,7 @@ class RegularTimeline:
 
     def _emit(self, spans: list[Span], smooth: Floats, data: Floats) -> None:
         """Append finite samples as spans; bridge or break where samples are missing."""
-        finite = np.isfinite(data).all(axis=0)
+        finite = np.asarray(np.isfinite(data).all(axis=0))
         self._n_segment += len(smooth)
         if finite.all():
             self._append(spans, smooth, data)

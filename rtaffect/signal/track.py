@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from enum import IntFlag
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +14,11 @@ from rtaffect.signal.timeline import Break, Floats, TimelineCounts
 States = npt.NDArray[np.uint8]
 
 
-class Sample(IntFlag):
-    """State of one grid sample; 0 means that there is none."""
-
-    PRESENT = 1
-    BRIDGED = 2
-    UNSETTLED = 4
-    ARTIFACT = 8
+# State of one grid sample, as bits; 0 means that there is none.
+PRESENT = np.uint8(1)
+BRIDGED = np.uint8(2)
+UNSETTLED = np.uint8(4)
+ARTIFACT = np.uint8(8)
 
 
 class Track(ABC):
@@ -114,11 +111,11 @@ class Track(ABC):
         data = self._values.read(m_start, m_stop)
         states = self._states.read(m_start, m_stop)[0]
         flags = self._absences(m_start, states, silent=silent)
-        if (states & Sample.BRIDGED).any():
+        if (states & BRIDGED).any():
             flags.add(Flag.GAP)
-        if (states & Sample.UNSETTLED).any():
+        if (states & UNSETTLED).any():
             flags.add(Flag.WARMUP)
-        if (states & Sample.ARTIFACT).any():
+        if (states & ARTIFACT).any():
             flags.add(Flag.ARTIFACT)
         if any(t_start <= t < t_end for t in self._clock_breaks_s):
             flags.add(Flag.CLOCK)
@@ -126,7 +123,7 @@ class Track(ABC):
             flags.add(Flag.INTERPOLATED)
         if self.info.simulated:
             flags.add(Flag.SIMULATED)
-        coverage = float(np.count_nonzero(states == Sample.PRESENT)) / len(states)
+        coverage = float(np.count_nonzero(states == PRESENT)) / len(states)
         usable = self.usable(coverage, states)
         if not usable:
             flags.add(Flag.MISSING)

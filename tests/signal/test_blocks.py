@@ -1,5 +1,7 @@
 """Blocks lie on absolute time whatever the spans."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ def spans_of(stamps: np.ndarray, cuts: list[int], starts: set[int]) -> list[Span
             np.zeros(b - a, dtype=bool),
             Break.START if a == 0 else (Break.GAP if a in starts else None),
         )
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in itertools.pairwise(edges)
     ]
 
 

@@ -1,5 +1,7 @@
 """The timeline places samples: gaps break it, jitter does not, and chunking never matters."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,7 +28,7 @@ def place(
     timeline = RegularTimeline(sfreq, bridge_s=bridge_s)
     spans: list[Span] = []
     edges = [0, *sorted(set(cuts or [])), len(stamps)]
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         arrival = stamps.max() + 0.01 if t_received is None else t_received
         spans += timeline.push(stamps[a:b], data[:, a:b], t_received=arrival)
     return spans, timeline
@@ -173,7 +175,9 @@ def damaged_stamps(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 @given(damaged_stamps(), st.data())
 @settings(max_examples=150, deadline=None)
-def test_chunking_changes_no_bit(damaged: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
+def test_chunking_changes_no_bit(
+    damaged: tuple[np.ndarray, np.ndarray], data: st.DataObject
+) -> None:
     stamps, samples = damaged
     cuts = data.draw(st.lists(st.integers(1, len(stamps) - 1), max_size=40))
     arrival = float(np.median(stamps)) + 4.0
