@@ -77,12 +77,12 @@ class SessionRecording:
             self.session: Mapping[str, Any] = about["session"]
             self._infos = {one["number"]: _info(one) for one in about["streams"]}
             self._rows = _rows(own[ARRIVALS_STYPE])
-            self._details = [json.loads(text) for text in own[EVENTS_STYPE].data[0]]
+            self._details = [_detail(json.loads(text)) for text in own[EVENTS_STYPE].data[0]]
         except (KeyError, IndexError, ValueError, TypeError) as error:
             msg = f"{path} lacks what a recording of rtaffect holds ({error!r}). Is it damaged?"
             raise RecordingError(msg) from error
         self._streams = {number: by_number.get(number) for number in self._infos}
-        self._check_counts()
+        self._check_rows()
         t_received = self._rows["t_received"]
         first, last = (
             (float(t_received[0]), float(t_received[-1])) if len(t_received) else (0.0, 0.0)
@@ -113,15 +113,10 @@ class SessionRecording:
                 case ArrivalKind.TICK:
                     yield Tick(t_received)
                 case ArrivalKind.STREAM_EVENT:
-                    detail = next(details)
-                    modality = chosen.get(recorded.get(detail["modality"], 0), "")
-                    if modality or detail["modality"] not in recorded:
-                        yield StreamEvent(
-                            modality or detail["modality"],
-                            StreamState(detail["state"]),
-                            t_received,
-                            detail["detail"],
-                        )
+                    was, state, detail = next(details)
+                    modality = chosen.get(recorded.get(was, 0))
+                    if modality is not None:
+                        yield StreamEvent(modality, state, t_received, detail)
                 case ArrivalKind.OFFSET:
                     if key in chosen:
                         yield ClockOffset(chosen[key], value, t_received)
@@ -136,20 +131,31 @@ class SessionRecording:
         samples = np.ascontiguousarray(stream.data[:, start:stop])
         return Chunk(modality, samples, stream.stamps_s[start:stop], t_received)
 
-    def _check_counts(self) -> None:
-        """Refuse a file whose arrivals speak of samples, events or kinds that it does not hold."""
-        kinds, numbers = self._rows["kind"], self._rows["stream"]
-        holds = np.isin(kinds, list(ArrivalKind)).all()
+    def _check_rows(self) -> None:
+        """Refuse a file whose arrivals speak of what it does not hold, or run backward."""
+        kinds, numbers, counts = (self._rows[name] for name in ("kind", "stream", "n_samples"))
         of_streams = np.isin(kinds, (ArrivalKind.CHUNK, ArrivalKind.OFFSET))
-        holds &= np.isin(numbers[of_streams], list(self._infos)).all()
-        holds &= int((kinds == ArrivalKind.STREAM_EVENT).sum()) <= len(self._details)
+        holds = [
+            np.isin(kinds, list(ArrivalKind)).all(),
+            np.isin(numbers[of_streams], list(self._infos)).all(),
+            (kinds == ArrivalKind.STREAM_EVENT).sum() <= len(self._details),
+            (counts >= 0).all() and (counts % 1 == 0).all(),
+            (np.diff(self._rows["t_received"]) >= 0).all(),
+        ]
         for number, stream in self._streams.items():
-            arrived = self._rows["n_samples"][(kinds == ArrivalKind.CHUNK) & (numbers == number)]
-            holds &= arrived.sum() <= (0 if stream is None else len(stream.stamps_s))
-            holds &= stream is not None or len(arrived) == 0
-        if not holds:
-            msg = f"{self.path} is damaged: its arrivals speak of samples that are not in it."
+            arrived = counts[(kinds == ArrivalKind.CHUNK) & (numbers == number)]
+            if stream is None:
+                holds.append(len(arrived) == 0)
+            else:
+                holds.append(arrived.sum() <= len(stream.stamps_s))
+                holds.append(len(stream.data) == self._infos[number].n_channels)
+        if not all(holds):
+            msg = f"{self.path} is damaged: its arrivals do not fit what else is in it."
             raise RecordingError(msg)
+
+
+def _detail(one: Mapping[str, Any]) -> tuple[str, StreamState, str]:
+    return str(one["modality"]), StreamState(one["state"]), str(one["detail"])
 
 
 def _info(one: Mapping[str, Any]) -> StreamInfo:

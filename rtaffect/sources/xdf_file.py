@@ -102,7 +102,8 @@ def read_xdf(path: Path) -> tuple[list[XdfStream], list[str]]:
         with path.open("rb") as plain:
             file: Any = io.BytesIO(gzip.decompress(plain.read())) if _is_zipped(path) else plain
             sound, notes = _sound_part(path, file)
-            with _said_by("pyxdf") as said:
+            # pyxdf divides by a stream's duration, which may be zero; we do not use the result.
+            with _said_by("pyxdf") as said, np.errstate(all="ignore"):
                 loaded, _ = pyxdf.load_xdf(
                     sound,
                     synchronize_clocks=False,

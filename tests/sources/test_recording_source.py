@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtaffect.core.clock import ManualClock
@@ -266,6 +266,7 @@ def test_a_gzipped_file_reads_like_a_plain_one(xdf):
 
 
 @given(st.floats(0.0, 1.0))
+@settings(deadline=None, max_examples=60)
 def test_a_foreign_file_cut_anywhere_reads_so_far_or_is_refused(tmp_path_factory, fraction):
     xdf = XdfFile(tmp_path_factory.mktemp("cut") / "foreign.xdf")
     xdf.add(np.arange(100) / 100, offsets=[(0, 0.0)])
