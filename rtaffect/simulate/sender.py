@@ -1,0 +1,139 @@
+"""Sends a simulated participant over LSL in real time, as an amplifier and a face tracker would."""
+
+import heapq
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from threading import Event as StopEvent
+
+import numpy as np
+
+from rtaffect.core.clock import Clock
+from rtaffect.core.errors import ConfigError
+from rtaffect.core.streams import Chunk, Event, StreamEvent, StreamInfo, StreamState
+from rtaffect.publish.lsl import LslSender
+from rtaffect.simulate.fault import Fault
+from rtaffect.simulate.participant import Participant
+from rtaffect.simulate.source import SimulatedSource
+from rtaffect.sources.lsl_inlet import local_clock
+
+TRUTH_STYPE = "rtaffect-truth"
+"""Type of the stream that says what the participant really feels; no session can select it."""
+
+TRUTH_HZ = 32.0
+EEG_CHUNK_S = 1 / 64
+LEAD_S = 0.2
+"""The first sample is taken this long after the outlets are open."""
+
+
+def run_sender(
+    participant: Participant,
+    *,
+    stop: StopEvent,
+    faults: Sequence[Fault] = (),
+    duration_s: float = math.inf,
+    sfreq: float = 512.0,
+    name: str = "Simulated",
+    source_id: str = "",
+    speed: float = 1.0,
+    clock: Clock = local_clock,
+) -> None:
+    """Send EEG, face, markers and the truth until the session or the caller's patience ends.
+
+    Every chunk leaves when it is due on the clock, whatever the sending of those before it took.
+    What a fault does to events it does to outlets: a dead sender's outlet is gone, a recovered one
+    opens anew under the same ``source_id``.
+
+    Parameters
+    ----------
+    participant : Participant
+        Who.
+    stop : threading.Event
+        Set by anybody who wants it to end; it returns within a chunk's length.
+    faults : sequence of Fault
+        What goes wrong, see `rtaffect.simulate.faults`.
+    duration_s : float
+        Length of the session in seconds.
+    sfreq : float
+        Rate of the EEG in Hz.
+    name : str
+        Streams are called this and what they are: ``"Simulated EEG"``.
+    source_id : str
+        Streams' source_id without its last part (``-eeg``); by default it holds the seed and this
+        process's number, so that two senders never share one.
+    speed : float
+        How much faster than real time the chunks leave. Stamps stay those of the session, so that
+        beyond 1 they run ahead of the clock.
+    clock : callable
+        LSL's clock.
+
+    Raises
+    ------
+    ConfigError
+        If the speed is not positive.
+    PublishError
+        If LSL refuses to send.
+    """
+    if not 0 < speed < math.inf:
+        msg = f"The speed must be a number > 0 (1 is real time), got {speed}."
+        raise ConfigError(msg)
+    prefix = source_id or f"rtaffect-simulated-{participant.seed}-{os.getpid()}"
+    t_start = clock() + LEAD_S
+    source = SimulatedSource(
+        participant,
+        duration_s,
+        sfreq=sfreq,
+        chunk_s=EEG_CHUNK_S,
+        faults=faults,
+        t_start=t_start,
+    )
+    infos = {
+        modality: replace(info, name=f"{name} {info.stype}", source_id=f"{prefix}-{modality}")
+        for modality, info in {**source.infos, "truth": _truth_info()}.items()
+    }
+    senders = {modality: LslSender([info]) for modality, info in infos.items()}
+    try:
+        for event in _everything(source, participant, duration_s, t_start):
+            due = t_start + (event.t_received - t_start) / speed
+            if stop.wait(max(0.0, due - clock())):
+                return
+            if isinstance(event, Chunk) and event.modality in senders:
+                senders[event.modality].push(event)
+            elif isinstance(event, StreamEvent):
+                modality = event.modality
+                if event.state is StreamState.LOST and modality in senders:
+                    senders.pop(modality).close()
+                elif event.state is StreamState.RECOVERED and modality not in senders:
+                    senders[modality] = LslSender([infos[modality]])
+    finally:
+        for sender in senders.values():
+            sender.close()
+
+
+def _everything(
+    source: SimulatedSource, participant: Participant, duration_s: float, t_start: float
+) -> Iterator[Event]:
+    truth = _truth(participant, duration_s, t_start)
+    return heapq.merge(source.events(), truth, key=lambda event: event.t_received)
+
+
+def _truth(participant: Participant, duration_s: float, t_start: float) -> Iterator[Event]:
+    number = 0
+    while number / TRUTH_HZ < duration_s:
+        since = np.array([number / TRUTH_HZ])
+        stamp = t_start + since
+        yield Chunk("truth", np.stack(participant.course.at(since)), stamp, float(stamp[0]))
+        number += 1
+
+
+def _truth_info() -> StreamInfo:
+    return StreamInfo(
+        modality="truth",
+        name="truth",
+        stype=TRUTH_STYPE,
+        ch_names=("valence", "arousal"),
+        sfreq=TRUTH_HZ,
+        units=("-1..1", "-1..1"),
+        simulated=True,
+    )
