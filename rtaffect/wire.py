@@ -725,4 +725,4 @@ def _words(hint: Any) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
-    return repr(value[:80] if isinstance(value, str) else value)
+    return repr(value[:80] if isinstance(value, str) else value)[:80]

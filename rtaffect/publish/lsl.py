@@ -145,8 +145,9 @@ class LslPublisher:
     The type is ``rtaffect-estimate``, the rate irregular, the stamp of a sample the end of its
     window, so that recorders keep estimates beside the signals. Channels, by target:
     ``<target>_expected`` and ``<target>_spread`` (ordered targets), ``<target>_p_<class>``; then
-    ``confidence``, ``n_slices`` and, by modality, ``<modality>_coverage`` and ``<modality>_flags`` (a sum of the
-    bits that the description lists under ``flag_bits``). Targets without an answer are NaN.
+    ``confidence``, ``n_slices`` and, by modality, ``<modality>_coverage`` and
+    ``<modality>_flags`` (a sum of the bits that the description lists under ``flag_bits``). Targets
+    without an answer are NaN.
 
     Parameters
     ----------

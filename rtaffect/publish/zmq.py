@@ -38,6 +38,7 @@ SNDHWM = 1000
 
 LINGER_MS = 200  # how long closing waits for subscribers to take what is queued
 HEARTBEAT_MS = 5_000  # a dead connection is noticed after three of these
+ZAP_DOMAIN = "rtaffect"  # ties the list of admitted keys to the socket
 MAX_SUBSCRIPTION_BYTES = 1024
 MAX_SERVED = 200  # subscriptions looked at in one go
 REPLAYED = ("session/", "estimate/", "health/")
@@ -124,7 +125,7 @@ class ZmqPublisher:
             if curve is not None:
                 socket.curve_server = True
                 socket.curve_secretkey = curve.secret
-                socket.zap_domain = b"rtaffect"
+                socket.zap_domain = ZAP_DOMAIN.encode()
             socket.bind(self.address)
         except zmq.ZMQError as error:
             raise PublishError(_why_not_bound(self.address, error)) from error
@@ -275,7 +276,9 @@ def _authenticator(
         return None
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
-    authenticator.configure_curve_callback("*", credentials_provider=_Admission(curve.admitted))
+    authenticator.configure_curve_callback(
+        ZAP_DOMAIN, credentials_provider=_Admission(curve.admitted)
+    )
     return authenticator
 
 
