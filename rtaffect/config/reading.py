@@ -19,10 +19,12 @@ _REASONS = {
     "dict_type": "must hold keys and values",
     "float_type": "must be a number",
     "int_type": "must be a whole number",
+    "literal_error": "is none of the choices",
     "model_type": "must hold keys and values",
     "string_pattern_mismatch": "has another form",
     "string_too_short": "must not be empty",
     "string_type": "must be text",
+    "too_short": "must not be empty",
     "tuple_type": "must be a list",
 }
 """Pydantic's kinds of error in the words of somebody who writes a file."""

@@ -10,9 +10,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from rtaffect.core.arrivals import OWN_PREFIX
 from rtaffect.core.streams import StreamChoice
 
-TRUTH_STYPE = "rtaffect-truth"
 STREAM_TYPES = {"eeg": "EEG", "face": "Face", "markers": "Markers"}
 """The LSL content type that each modality has unless the session file says otherwise."""
 
@@ -67,8 +67,11 @@ class StreamSettings(Settings):
     @field_validator("type")
     @classmethod
     def _is_selectable(cls, value: str | None) -> str | None:
-        if value == TRUTH_STYPE:
-            msg = "the truth of a simulated participant is for scoring, a decoder may not see it"
+        if value is not None and value.startswith(OWN_PREFIX):
+            msg = (
+                f"types that begin with {OWN_PREFIX} are what rtaffect itself sends (estimates, "
+                "the truth of a simulated participant), and a decoder may not see them"
+            )
             raise ValueError(msg)
         return value
 
@@ -126,11 +129,14 @@ class DecoderSettings(Settings):
 class CurveSettings(Settings):
     """CURVE keys: who may subscribe from another machine."""
 
-    server: str = Field(
-        min_length=1, description="the publisher's secret key file, made by `rtaffect keys`"
+    secret: str = Field(
+        min_length=1, description="the publisher's .key_secret file, made by `rtaffect keys`"
     )
-    clients: str = Field(
-        min_length=1, description="folder with the public keys of those who may subscribe"
+    admit: str | None = Field(
+        default=None,
+        min_length=1,
+        description="folder with the .key files of those who may subscribe; without it, all who "
+        "have the publisher's .key",
     )
 
 
@@ -138,9 +144,9 @@ class PublishSettings(Settings):
     """Where estimates go."""
 
     address: str = Field(
-        default="tcp://127.0.0.1:5570",
+        default="tcp://127.0.0.1:5577",
         pattern=r"^(tcp|ipc|inproc)://\S+$",
-        description="ZeroMQ address to bind, as tcp://127.0.0.1:5570; loopback needs no keys",
+        description="ZeroMQ address to bind, as tcp://127.0.0.1:5577; loopback needs no keys",
     )
     lsl: bool = Field(
         default=True,

@@ -1,6 +1,5 @@
 """Settings become a session file that teaches its own format."""
 
-import re
 from collections.abc import Iterator
 
 import yaml
@@ -48,5 +47,12 @@ def _lines(settings: BaseModel, *, indent: str) -> Iterator[str]:
 def _scalar(value: object) -> str:
     """Return a value as one line of YAML."""
     plain = list(value) if isinstance(value, tuple) else value
-    text = yaml.safe_dump(plain, default_flow_style=True, width=10**9, allow_unicode=True)
-    return re.sub(r"\n(\.\.\.)?", "", text)
+    for style in (None, '"'):  # plain words, unless a line break or the like needs escapes
+        text = yaml.safe_dump(
+            plain, default_flow_style=True, default_style=style, width=10**9, allow_unicode=True
+        )
+        text = text.removesuffix("\n").removesuffix("\n...")
+        if len(text.splitlines()) == 1:
+            return text
+    msg = f"a setting must fit one line of YAML, got {value!r}"
+    raise AssertionError(msg)

@@ -1,0 +1,105 @@
+"""``rtaffect bundle``: what a model is, and whether its files are what it says."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rtaffect.bundle import Bundle
+    from rtaffect.core.spec import ModalitySpec
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look into model bundles: what they want, what they answer, how well they do.",
+)
+
+Which = Annotated[str, typer.Argument(help="Name of a shipped bundle, or path of a folder.")]
+
+
+@app.command()
+def show(
+    bundle: Annotated[
+        str | None, typer.Argument(help="Name of a shipped bundle, or path of a folder.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The manifest as it is, for programs.")
+    ] = False,
+) -> None:
+    """Show what a model wants and answers; without a name, list those that ship.
+
+    Example: rtaffect bundle show prior-dfcn-eeg
+    """
+    from rtaffect.bundle import find_bundle, load_bundle, shipped_bundles
+
+    if bundle is None:
+        for name, path in shipped_bundles().items():
+            typer.echo(f"{name:24} {load_bundle(path).manifest.title}")
+        return
+    loaded = load_bundle(find_bundle(bundle))
+    if as_json:
+        typer.echo(loaded.manifest.model_dump_json(indent=2))
+    else:
+        _describe(loaded)
+
+
+@app.command()
+def verify(bundle: Which) -> None:
+    """Check every file of a model against its manifest, and load it.
+
+    Example: rtaffect bundle verify runs/my-model
+    """
+    from rtaffect.bundle import find_bundle, load_bundle
+    from rtaffect.decode.session import GraphRunner
+
+    loaded = load_bundle(find_bundle(bundle))
+    for role, graph in loaded.manifest.graphs:
+        content = loaded.read_graph(graph)
+        GraphRunner(content, name=graph.file, provider="cpu")
+        typer.echo(
+            f"{role:8} {graph.file}  {len(content) / 1024:.0f} KiB  sha256 {graph.sha256[:16]}  ok"
+        )
+    typer.echo(f"{loaded.manifest.name} is whole (digest {loaded.digest[:16]}).")
+
+
+def _describe(bundle: "Bundle") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    manifest, console = bundle.manifest, Console(highlight=False)
+    console.print(manifest.title, style="bold", markup=False)
+    if manifest.simulated:
+        console.print(
+            "Trained on simulated participants: it says nothing about people.", style="yellow"
+        )
+    console.print(manifest.description, markup=False)
+    windows, slices = manifest.windows, manifest.slices
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_row("folder", str(bundle.path))
+    table.add_row("digest", bundle.digest)
+    table.add_row("licence", manifest.licence)
+    table.add_row(
+        "looks back",
+        f"{slices.t_min} to {slices.t_max} windows of {windows.window_s:g} s, "
+        f"every {windows.hop_s:g} s",
+    )
+    for modality, spec in windows.modalities.items():
+        table.add_row(modality, _wants(spec))
+    for name, target in manifest.targets.items():
+        table.add_row(name, f"{', '.join(target.classes)} (skill {target.skill:.2f})")
+        for metric, measured in manifest.training.metrics.get(name, {}).items():
+            interval = (
+                f"  [{measured.ci_low:.2f}, {measured.ci_high:.2f}]"
+                if measured.ci_low is not None and measured.ci_high is not None
+                else ""
+            )
+            table.add_row("", f"{metric} {measured.value:.3f}{interval}")
+    table.add_row("made by", manifest.training.command)
+    console.print(table)
+
+
+def _wants(spec: "ModalitySpec") -> str:
+    need = "may be missing" if spec.optional else "needed"
+    unit = f" in {spec.unit}" if spec.unit else ""
+    names = " ".join(spec.ch_names)
+    return f"{len(spec.ch_names)} channels{unit} at {spec.sfreq:g} Hz, {need}: {names}"

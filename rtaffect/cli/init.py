@@ -1,0 +1,87 @@
+"""``rtaffect init``: a session file for the streams that are there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rtaffect.core.errors import ConfigError, StreamError
+
+if TYPE_CHECKING:
+    from rtaffect.sources.lsl_inlet import FoundStream
+
+
+def init(
+    file: Annotated[Path, typer.Argument(help="The session file to write.")] = Path("session.yaml"),
+    wait: Annotated[
+        float, typer.Option(min=0.1, max=60.0, help="How long to look for streams, in seconds.")
+    ] = 2.0,
+    bundle: Annotated[
+        str | None, typer.Option(help="The model to use; without it, a shipped one that fits.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write a session file from the streams on the network.
+
+    Example: rtaffect init session.yaml, then rtaffect live session.yaml
+
+    Start your senders first. Where two streams could be meant it asks you to choose by naming both.
+    """
+    from rtaffect.bundle import find_bundle
+    from rtaffect.cli.choosing import fitting_bundle
+    from rtaffect.config import Session, dump_session
+    from rtaffect.config.session import STREAM_TYPES
+    from rtaffect.sources.lsl_choice import WHY_INVISIBLE
+    from rtaffect.sources.lsl_inlet import discover
+
+    if file.exists() and not force:
+        msg = f"{file} exists and is not replaced. Choose another name, or add --force."
+        raise ConfigError(msg)
+    found = discover(wait)
+    chosen = {m: s for m, stype in STREAM_TYPES.items() if (s := _the_one(stype, found))}
+    if "eeg" not in chosen:
+        there = "".join(f"\n  {stream}" for stream in found) or " none"
+        msg = f"A session needs a stream of type 'EEG'; within {wait:g} s there was:{there}\n"
+        raise StreamError(msg + WHY_INVISIBLE)
+    if bundle is None:
+        bundle = fitting_bundle({modality: stream.ch_names for modality, stream in chosen.items()})
+    else:
+        find_bundle(bundle)
+    settings: dict[str, Any] = {
+        "streams": {modality: _keys(stream) for modality, stream in chosen.items()},
+        "decoders": ({"bundle": bundle},),
+    }
+    text = (
+        "# Made by `rtaffect init`. Start it with:  rtaffect live "
+        f"{file}\n# Keys that begin with # are not set; what they take stands behind them.\n\n"
+    )
+    try:
+        file.write_text(text + dump_session(Session.model_validate(settings)), encoding="utf-8")
+    except OSError as error:
+        msg = f"{file} cannot be written: {error.strerror}."
+        raise ConfigError(msg) from None
+    for modality, stream in chosen.items():
+        typer.echo(f"{modality:8} {stream}")
+        if modality == "eeg" and not any(stream.units):
+            typer.echo(f"{'':8} declares no unit: set streams.eeg.unit in {file} (V, mV, uV, nV)")
+    typer.echo(f"{'model':8} {bundle}\nWrote {file}. Next: rtaffect live {file}")
+
+
+def _the_one(stype: str, found: "Sequence[FoundStream]") -> "FoundStream | None":
+    fitting = [stream for stream in found if stream.stype == stype]
+    if len(fitting) > 1:
+        listed = "\n".join(f"  {stream}" for stream in fitting)
+        msg = (
+            f"{len(fitting)} streams have the type {stype!r}, and only you know which one is meant:"
+            f"\n{listed}\nStop the others for now, or copy one of configs/sessions and name yours "
+            "by source_id."
+        )
+        raise StreamError(msg)
+    return fitting[0] if fitting else None
+
+
+def _keys(stream: "FoundStream") -> dict[str, object]:
+    """Return what finds this stream again: its source_id, else its name."""
+    identity = {"source_id": stream.source_id} if stream.source_id else {"name": stream.name}
+    return {"type": stream.stype, **identity}
