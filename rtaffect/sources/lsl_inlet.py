@@ -130,6 +130,11 @@ class FoundStream:
         )
 
 
+def library_version() -> str:
+    """Return the version of LSL's library, as ``"1.18"``."""
+    return "{}.{:02d}".format(*divmod(pylsl.library_version(), 100))
+
+
 def resolve(wait_s: float) -> list[FoundStream]:
     """Return every stream that answers within a time in seconds, without its description."""
     return [_found(handle) for handle in pylsl.resolve_streams(wait_s)]
