@@ -115,6 +115,10 @@ def read_xdf(path: Path) -> tuple[list[XdfStream], list[str]]:
         msg = f"{path} cannot be read as XDF ({type(error).__name__}: {error}). Is it damaged?"
         raise RecordingError(msg) from error
     notes += [f"While {path.name} was read: {line}" for line in said]
+    if not notes and not all("footer" in one for one in loaded):
+        notes.append(
+            f"{path.name} was not closed: its recorder died, its last samples may be lost."
+        )
     if not streams:
         msg = f"{path} is an XDF file without a single stream ({'; '.join(notes) or 'whole'})."
         raise RecordingError(msg)
