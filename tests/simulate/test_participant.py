@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,7 @@ def _connectivity(windows: Array, face: Array) -> tuple[Array, int]:
     return np.mean([pearson[:, i, j] for i, j in pairs], axis=0), 1
 
 
-def _unit(name: str, sign: int, dimension: int):  # noqa: ANN202
+def _unit(name: str, sign: int, dimension: int):
     return lambda windows, face: (sign * face[:, FACE_CHANNELS.index(name)], dimension)
 
 
@@ -131,7 +132,7 @@ def test_the_eeg_is_the_same_bit_for_bit_however_it_is_cut(cuts: list[int], seed
     whole = SimulatedEeg(Participant(seed), SFREQ).samples(0, SHORT)
     edges = sorted({0, *cuts, SHORT})
     eeg = SimulatedEeg(Participant(seed), SFREQ)
-    pieces = [eeg.samples(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [eeg.samples(a, b) for a, b in pairwise(edges)]
     assert np.array_equal(whole, np.concatenate(pieces, axis=1))
 
 
