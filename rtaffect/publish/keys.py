@@ -5,6 +5,7 @@ what arrives comes from the owner of the secret one, unread and unchanged on the
 of subscribers' public keys only those are admitted.
 """
 
+import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,9 @@ def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
     public_file, secret_file = folder / f"{name}.key", folder / f"{name}.key_secret"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for file in (public_file, secret_file):
+            if file.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(file))
         _write(
             secret_file,
             f"# Secret: whoever has this file can pass for {name}. Give away {public_file.name}.\n"
