@@ -1,0 +1,33 @@
+# Thin on purpose: each target is one or two commands that also work by themselves (README.md).
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bundles clean
+
+demo: .venv/runtime.stamp  ## a simulated participant, decoded live
+	$(BIN)/rtaffect demo
+
+test: check  ## everything that CI runs
+	$(BIN)/python -m pytest -n 2
+
+check: .venv/dev.stamp  ## style, types, layers, docstrings, spelling
+	$(BIN)/python tools/check
+
+bundles: .venv/dev.stamp  ## train the shipped models on simulated participants (minutes, CPU)
+	$(BIN)/rtaffect-offline train configs/train/prior_dfcn_simulated.yaml
+
+clean:  ## what can be made again; the environment stays
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find rtaffect offline tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed once, and again when the dependencies change. The runtime needs no torch.
+.venv/runtime.stamp: pyproject.toml constraints.txt | .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch .venv/runtime.stamp $@
+
+.venv:
+	$(PYTHON) -m venv .venv
