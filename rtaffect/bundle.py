@@ -9,18 +9,25 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from rtaffect.core.errors import BundleError
+from rtaffect.core.errors import BundleError, MontageError, UnitError
+from rtaffect.core.spec import FrameSpec, ModalitySpec, SignalSpec
+from rtaffect.core.streams import StreamInfo
 from rtaffect.manifest import SCHEMA_VERSION, Graph, Manifest, explain
+from rtaffect.signal.montage import canonical_name, plan_montage
+from rtaffect.signal.units import factors_to_microvolts
 
 MANIFEST_FILE = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_GRAPH_BYTES = 512 << 20
+
+MIN_RATE = 0.95
+"""Of the model's rate: a slower signal lacks what the model looks at."""
 
 _SHIPPED = Path(__file__).parent / "bundles"
 
@@ -159,6 +166,74 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
         f" Did you mean {near[0]!r}?" if near else ""
     )
     raise BundleError(msg)
+
+
+def explain_mismatch(
+    manifest: Manifest, infos: Mapping[str, StreamInfo], *, interpolate: Collection[str] = ()
+) -> list[str]:
+    """Return every difference between what a bundle wants and the streams at hand.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the bundle.
+    infos : mapping of str to StreamInfo
+        The streams, by modality, with what the session file says of them.
+    interpolate : collection of str
+        Modalities whose missing channels may be rebuilt, up to the bundle's limit.
+
+    Returns
+    -------
+    list of str
+        One line each, beginning with the modality; empty where the bundle fits.
+    """
+    problems = []
+    for modality, spec in manifest.windows.modalities.items():
+        if modality in infos:
+            found = _differences(spec, infos[modality], interpolate=modality in interpolate)
+            problems += [f"{modality}: {problem}" for problem in found]
+        elif not spec.optional:
+            at_hand = ", ".join(infos) or "none"
+            problems.append(f"{modality}: the bundle needs this stream; at hand: {at_hand}.")
+    return problems
+
+
+def _differences(spec: ModalitySpec, info: StreamInfo, *, interpolate: bool) -> Iterator[str]:
+    if info.is_text:
+        yield f"stream {info.name!r} must carry numbers, it carries text."
+        return
+    match spec:
+        case SignalSpec():
+            yield from _signal_differences(spec, info, interpolate=interpolate)
+        case FrameSpec():
+            if missing := [name for name in spec.ch_names if name not in info.ch_names]:
+                yield (
+                    f"stream {info.name!r} lacks the features {', '.join(missing)}; "
+                    f"it has {', '.join(info.ch_names)}."
+                )
+
+
+def _signal_differences(spec: SignalSpec, info: StreamInfo, *, interpolate: bool) -> Iterator[str]:
+    try:
+        plan_montage(
+            info.ch_names,
+            spec.ch_names,
+            interpolate=interpolate,
+            max_interpolated=spec.max_interpolated,
+        )
+    except MontageError as error:
+        yield str(error)
+    wanted = {canonical_name(name) for name in spec.ch_names}
+    used = [i for i, label in enumerate(info.ch_names) if canonical_name(label) in wanted]
+    try:
+        factors_to_microvolts(info, used=used)
+    except UnitError as error:
+        yield str(error)
+    if 0 < info.sfreq < MIN_RATE * spec.sfreq:
+        yield (
+            f"stream {info.name!r} must have at least {spec.sfreq:g} Hz, it has {info.sfreq:g} Hz. "
+            "Set the amplifier to a higher rate."
+        )
 
 
 def _parse(path: Path, data: bytes) -> Manifest:

@@ -5,12 +5,14 @@ import pytest
 
 from rtaffect.bundle import (
     MAX_MANIFEST_BYTES,
+    explain_mismatch,
     find_bundle,
     load_bundle,
     shipped_bundles,
     write_bundle,
 )
 from rtaffect.core.errors import BundleError
+from rtaffect.core.streams import StreamInfo
 from rtaffect.manifest import Manifest
 from tests.tiny_bundle import tiny_manifest, write_tiny_bundle
 
@@ -211,3 +213,48 @@ def test_an_unknown_name_lists_what_ships() -> None:
 def test_a_manifest_survives_the_round_trip_exactly() -> None:
     manifest, _ = tiny_manifest()
     assert Manifest.model_validate_json(manifest.model_dump_json(), strict=True) == manifest
+
+
+def _eeg(
+    *,
+    ch_names: tuple[str, ...] = ("EEG FZ", "Cz", "pz", "TRIGGER"),
+    sfreq: float = 512.0,
+    units: tuple[str, ...] = ("uV", "uV", "uV", ""),
+    is_text: bool = False,
+) -> StreamInfo:
+    return StreamInfo(
+        modality="eeg",
+        name="amp",
+        stype="EEG",
+        ch_names=ch_names,
+        sfreq=sfreq,
+        units=units,
+        is_text=is_text,
+    )
+
+
+def test_streams_that_fit_have_no_difference() -> None:
+    manifest, _ = tiny_manifest()
+    assert explain_mismatch(manifest, {"eeg": _eeg()}) == []
+
+
+def test_every_difference_is_listed_at_once() -> None:
+    manifest, _ = tiny_manifest()
+    face = StreamInfo(modality="face", name="cam", stype="Face", ch_names=("AU06_r",), sfreq=0.0)
+    eeg = _eeg(ch_names=("Fz", "Oz"), sfreq=16.0, units=("", "uV"))
+    problems = explain_mismatch(manifest, {"eeg": eeg, "face": face})
+    assert [problem.split(":")[0] for problem in problems] == ["eeg", "eeg", "eeg", "face"]
+    for problem, word in zip(problems, ("Cz, Pz", "no unit", "32 Hz", "AU12_r"), strict=True):
+        assert word in problem
+
+
+def test_a_missing_stream_is_a_difference_only_where_the_model_needs_it() -> None:
+    manifest, _ = tiny_manifest()
+    problems = explain_mismatch(manifest, {})
+    assert len(problems) == 1
+    assert problems[0].startswith("eeg: the bundle needs this stream")
+
+
+def test_a_stream_of_text_is_no_signal() -> None:
+    manifest, _ = tiny_manifest()
+    assert "text" in explain_mismatch(manifest, {"eeg": _eeg(is_text=True)})[0]
