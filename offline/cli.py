@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rtaffect.core.errors import RtaffectError
+from rtaffect.core.errors import ConfigError, RtaffectError
 from rtaffect.version import __version__
 
 if TYPE_CHECKING:  # what follows loads torch
@@ -48,6 +48,9 @@ def train(
     out: Annotated[
         Path, typer.Option(help="Folder for the bundles; each gets one of its own in it.")
     ] = Path("runs/bundles"),
+    only: Annotated[
+        list[str] | None, typer.Option(help="Train this bundle of the recipe alone; repeatable.")
+    ] = None,
 ) -> None:
     """Train every bundle of a recipe and show how well each does on participants it never saw.
 
@@ -58,8 +61,14 @@ def train(
 
     console = Console()
     settings = load_recipe(recipe)
-    command = shlex.join(["rtaffect-offline", "train", str(recipe), "--out", str(out)])
+    names = [wanted.name for wanted in settings.bundles]
+    if unknown := set(only or ()) - set(names):
+        msg = f"--only must name bundles of {recipe}: {', '.join(names)}; got {sorted(unknown)}."
+        raise ConfigError(msg)
+    command = shlex.join(["rtaffect-offline", "train", str(recipe)])
     for wanted in settings.bundles:
+        if only and wanted.name not in only:
+            continue
         console.print(f"[bold]{wanted.title}[/bold] ({wanted.name})")
         with _Screen(console, n_epochs=settings.optimiser.max_epochs) as screen:
             bundle = make_bundle(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from offline.datasets.participant import Participant
-from offline.datasets.simulated import read_simulated
+from offline.datasets.simulated import FIRST_RESERVED_SEED, read_simulated
 from offline.evaluation import evaluate, fit_temperature, skill
 from offline.export import export_bundle
 from offline.models import MODELS
@@ -25,9 +25,9 @@ EDGES = (-1.0, 0.0, 1.0)
 _CARD = """\
 {summary}
 
-Trained on {n_train} SIMULATED participants and measured on {n_test} others. Nobody was
-measured: what it has learned is a simulation. On a person's EEG it shows that the pipeline runs
-and says nothing about what the person feels. Not a medical device.
+Trained on {n_train} SIMULATED participants and tested on {n_test} others. Nobody was measured:
+what it has learned is a simulation. On a person's EEG it shows that the pipeline runs, and says
+nothing about what the person feels. Not a medical device.
 
 Input: {inputs}. It answers from {t_min} to {t_max} consecutive windows of {window_s:g} s.
 Truth: the course's mean over the newest window; "high" is above 0.
@@ -35,7 +35,7 @@ Truth: the course's mean over the newest window; "high" is above 0.
 On the held-out participants (95 % interval over participants):
 {results}
 
-Participants from seed 1000 on were not used at all.
+Participants from seed {first_reserved} on were not used at all.
 """
 
 
@@ -145,7 +145,9 @@ def _measure(
     blind = predict(model, test, without_face=True) if with_face else {}
     targets, metrics = {}, {}
     for name, labels in sequences["train"].labels.items():
-        prior: Tensor = torch.bincount(labels, minlength=len(CLASSES)).double() / len(labels)
+        # One more of each, so that a class that nobody had is unlikely, not impossible.
+        counts = torch.bincount(labels, minlength=len(CLASSES)).double() + 1
+        prior: Tensor = counts / counts.sum()
         temperature = fit_temperature(raw["validation"][name], validation.labels[name])
         logits = raw["test"][name] / temperature
         metrics[name] = evaluate(logits, test, name, prior=prior, seed=seed)
@@ -185,4 +187,5 @@ def _card(
         t_max=wanted.t_max,
         window_s=spec.window_s,
         results=results,
+        first_reserved=FIRST_RESERVED_SEED,
     )
