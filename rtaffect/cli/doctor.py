@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from rtaffect.cli.text import printable
 from rtaffect.core.errors import RtaffectError
 
 OLDEST_LSL = (1, 18)
@@ -59,7 +60,9 @@ def doctor(
     n_failures = 0
     for finding in _findings(port):
         n_failures += finding.state == "fail"
-        console.print(Text(f"{finding.state:5}", style=styles[finding.state]) + finding.what)
+        console.print(
+            Text(f"{finding.state:5}", style=styles[finding.state]) + printable(finding.what)
+        )
         for line in finding.advice.splitlines():
             console.print(Text("      " + line, style="dim"))
     if n_failures:
@@ -161,7 +164,7 @@ def _lsl() -> Iterator[Finding]:
             _, received_s = inlet.pull(SELF_TEST_S)
     if len(received_s):
         yield Finding(
-            "ok", f"LSL finds a local stream in {took_s * 1e3:.0f} ms and receives from it"
+            "ok", f"LSL finds a local stream in {took_s * 1e3:.1f} ms and receives from it"
         )
     else:
         advice = "A firewall may block TCP 16572 to 16604 on loopback: allow Python there."

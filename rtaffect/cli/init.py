@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rtaffect.cli.text import printable
 from rtaffect.core.errors import ConfigError, StreamError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def init(
 
     Start your senders first. Where two streams could be meant it asks you to choose by naming both.
     """
-    from rtaffect.bundle import find_bundle
+    from rtaffect.bundle import find_bundle, load_bundle
     from rtaffect.cli.choosing import fitting_bundle
     from rtaffect.config import Session, dump_session
     from rtaffect.config.session import STREAM_TYPES
@@ -47,7 +48,7 @@ def init(
     if bundle is None:
         bundle = fitting_bundle({modality: stream.ch_names for modality, stream in chosen.items()})
     else:
-        find_bundle(bundle)
+        load_bundle(find_bundle(bundle))
     settings: dict[str, Any] = {
         "streams": {modality: _keys(stream) for modality, stream in chosen.items()},
         "decoders": ({"bundle": bundle},),
@@ -62,7 +63,7 @@ def init(
         msg = f"{file} cannot be written: {error.strerror}."
         raise ConfigError(msg) from None
     for modality, stream in chosen.items():
-        typer.echo(f"{modality:8} {stream}")
+        typer.echo(f"{modality:8} {printable(str(stream))}")
         if modality == "eeg" and not any(stream.units):
             typer.echo(f"{'':8} declares no unit: set streams.eeg.unit in {file} (V, mV, uV, nV)")
     typer.echo(f"{'model':8} {bundle}\nWrote {file}. Next: rtaffect live {file}")

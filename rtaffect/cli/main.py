@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rtaffect.cli import bundle, doctor, init, keys, listen, simulate, streams
+from rtaffect.cli import bundle, demo, doctor, init, keys, listen, live, replay, simulate, streams
+from rtaffect.cli.text import printable
 from rtaffect.core.errors import RtaffectError
 from rtaffect.version import __version__
 
@@ -67,7 +68,7 @@ def _complain(heading: str, text: str) -> None:
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(heading, style="bold red", end=" ")
-    console.print(text, markup=False)
+    console.print("\n".join(map(printable, text.splitlines())), markup=False)
 
 
 app = typer.Typer(
@@ -82,6 +83,9 @@ app = typer.Typer(
 
 RUN, LOOK, SET_UP = "Run", "Look", "Set up"
 
+app.command(rich_help_panel=RUN)(demo.demo)
+app.command(rich_help_panel=RUN)(live.live)
+app.command(rich_help_panel=RUN)(replay.replay)
 app.command(rich_help_panel=RUN)(simulate.simulate)
 app.command(rich_help_panel=LOOK)(streams.streams)
 app.command(rich_help_panel=LOOK)(listen.listen)

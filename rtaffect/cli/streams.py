@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtaffect.cli.text import printable
+
 if TYPE_CHECKING:
     from rtaffect.sources.lsl_inlet import FoundStream
 
@@ -58,40 +60,40 @@ def _fields(stream: "FoundStream") -> dict[str, object]:
 
 
 def _show(found: "Sequence[FoundStream]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("type", "name", "source_id", "host", "channels", "rate", "unit", "labels"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in {"type", "rate", "unit"})
-    for stream in found:
-        units = sorted(set(stream.units) - {""})
-        table.add_row(
-            stream.stype,
-            Text(stream.name + (" (simulated)" if stream.simulated else "")),
-            Text(stream.source_id or "none", style="" if stream.source_id else "yellow"),
-            Text(stream.hostname),
-            f"{stream.n_channels} {stream.dtype}",
-            f"{stream.sfreq:g} Hz" if stream.sfreq else "irregular",
-            units[0] if len(units) == 1 else "mixed" if units else Text("none", style="yellow"),
-            Text(_labels(stream.ch_names)),
-        )
-    console = Console(highlight=False)
-    console.print(table)
-    for stream in found:
+    rows = [_row(stream) for stream in found]
+    heading = ("type", "name", "source_id", "channels", "rate", "unit")
+    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+    typer.secho("  ".join(map(str.ljust, heading, widths)).rstrip(), bold=True)
+    for stream, row in zip(found, rows, strict=True):
+        typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+        about = f"on {stream.hostname}{', simulated' if stream.simulated else ''}"
+        labels = f"{about}: {_labels(stream.ch_names)}"
+        typer.secho(f"{'':{widths[0]}}  {printable(labels)}", dim=True)
         if stream.problem:
-            console.print(Text(f"{stream.name}: {stream.problem}", style="yellow"))
+            typer.secho(f"{'':{widths[0]}}  {printable(stream.problem)}", fg="yellow")
     if any(not stream.source_id for stream in found):
-        console.print(
+        typer.secho(
             "A stream without source_id cannot be told from another after a restart: set one at "
             "the sender.",
-            style="dim",
+            fg="yellow",
         )
 
 
-def _labels(ch_names: Sequence[str], n_shown: int = 4) -> str:
+def _row(stream: "FoundStream") -> tuple[str, ...]:
+    units = sorted(set(stream.units) - {""})
+    cells = (
+        stream.stype,
+        stream.name,
+        stream.source_id or "none",
+        f"{stream.n_channels} {stream.dtype}",
+        f"{stream.sfreq:g} Hz" if stream.sfreq else "irregular",
+        units[0] if len(units) == 1 else "mixed" if units else "none",
+    )
+    return tuple(map(printable, cells))
+
+
+def _labels(ch_names: "Sequence[str]", n_shown: int = 8) -> str:
     if not ch_names:
-        return "none"
+        return "no labels"
     more = f" ... {ch_names[-1]}" if len(ch_names) > n_shown else ""
     return " ".join(ch_names[:n_shown]) + more

@@ -8,6 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from rtaffect.cli.text import printable
 from rtaffect.wire import (
     EstimateMessage,
     Event,
@@ -76,7 +77,7 @@ class View:
             yield _streams(self._health)
         for event in self._events:
             what = f"{event.kind} {event.modality} {event.state} {event.text}"
-            yield Text("  " + " ".join(what.split()), style="dim")
+            yield Text("  " + printable(" ".join(what.split())), style="dim")
         if self.n_dropped:
             yield Text(f"{self.n_dropped} messages did not arrive here.", style="yellow")
         if self._simulated:
@@ -88,7 +89,7 @@ def one_line(message: EstimateMessage) -> str:
     estimate = message.estimate
     values = " ".join(f"{name} {_value(target)}" for name, target in estimate.targets.items())
     flags = ",".join(f"{modality}:{word}" for modality, word in estimate.flags)
-    return (
+    return printable(
         f"{estimate.t_end:.3f} {estimate.decoder} {values or 'no answer'} "
         f"confidence {estimate.confidence:.2f} age {message.age_s * 1e3:.0f} ms "
         f"flags {flags or '-'}"
@@ -106,20 +107,27 @@ def _decoder(message: EstimateMessage, truth: Mapping[str, float]) -> Panel:
     estimate = message.estimate
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     for name, target in estimate.targets.items():
-        table.add_row(name, _bar(target, truth.get(name)), _value(target), _classes(target))
+        table.add_row(
+            printable(name),
+            _bar(target, truth.get(name)),
+            Text(printable(_value(target))),
+            _classes(target),
+        )
     if not estimate.targets:
         table.add_row(Text("no answer", style="yellow"), Text("the flags say why", style="dim"))
     coverage = "  ".join(f"{m} {share:4.0%}" for m, share in estimate.coverage.items())
     flags = "  ".join(f"{modality} {word}" for modality, word in estimate.flags)
     facts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     facts.add_row("confidence", f"{estimate.confidence:.2f}  from {estimate.n_slices} windows")
-    facts.add_row("coverage", coverage)
-    facts.add_row("flags", Text(flags or "none", style="yellow" if flags else "green"))
+    facts.add_row("coverage", Text(printable(coverage)))
+    facts.add_row("flags", Text(printable(flags) or "none", style="yellow" if flags else "green"))
     facts.add_row(
         "latency", f"compute {message.compute_s * 1e3:.1f} ms   age {message.age_s * 1e3:.0f} ms"
     )
     title = f"{estimate.decoder}  #{message.seq}"
-    return Panel(Group(table, facts), title=Text(title), title_align="left", expand=False)
+    return Panel(
+        Group(table, facts), title=Text(printable(title)), title_align="left", expand=False
+    )
 
 
 def _bar(target: Target, truth: float | None) -> Text:
@@ -146,7 +154,7 @@ def _cell(value: float) -> int:
 
 def _classes(target: Target) -> Text:
     pairs = zip(target.classes, target.probabilities, strict=True)
-    return Text("  ".join(f"{name} {p:.2f}" for name, p in pairs), style="dim")
+    return Text(printable("  ".join(f"{name} {p:.2f}" for name, p in pairs)), style="dim")
 
 
 def _streams(health: Health) -> Text:
@@ -154,7 +162,8 @@ def _streams(health: Health) -> Text:
     for modality, stream in health.streams.items():
         style = "green" if stream.state == "ok" else "bold yellow"
         rate = f" {stream.sfreq_hz:.1f} Hz" if stream.sfreq_hz is not None else ""
-        text.append(f"{modality} {stream.state}{rate}, {stream.n_gaps} gaps   ", style=style)
+        words = f"{modality} {stream.state}{rate}, {stream.n_gaps} gaps   "
+        text.append(printable(words), style=style)
     compute = health.stages.get("compute")
     if compute is not None:
         text.append(_latency(compute), style="dim")

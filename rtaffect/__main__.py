@@ -1,0 +1,5 @@
+"""``python -m rtaffect`` is ``rtaffect``."""
+
+from rtaffect.cli.main import main
+
+main()

@@ -1,0 +1,205 @@
+"""``rtaffect demo``: a simulated participant, decoded live, beside what the participant felt."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rtaffect.cli.view import View
+    from rtaffect.client import Subscriber
+    from rtaffect.sources.lsl_inlet import Inlet
+    from rtaffect.wire import EstimateMessage
+
+SEED = 90_001
+"""The demo's participant, who is in no training set (those are below 90 000)."""
+
+BUNDLE = "prior-dfcn-eeg-face"
+START_S = 20.0
+REFRESH_HZ = 10
+
+
+def demo(
+    duration: Annotated[
+        float, typer.Option(min=15.0, max=600.0, help="Length of the session in seconds.")
+    ] = 70.0,
+    seed: Annotated[int, typer.Option(min=0, help="Who is simulated.")] = SEED,
+) -> None:
+    """See it work: a simulated participant is decoded live, with the truth beside the estimates.
+
+    Example: rtaffect demo
+
+    Three processes, as in a lab: a sender (LSL), the decoder (LSL in, ZeroMQ out), and this view,
+    which subscribes like any other application. It ends by itself with a summary; Ctrl-C ends it
+    at any time.
+    """
+    from rtaffect.cli.demo_summary import tell_agreement
+    from rtaffect.cli.running import tell
+
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="rtaffect-demo-") as folder, _interruptible():
+        tell(f"Starting simulated participant {seed} and the decoder ...")
+        source_id = f"rtaffect-demo-{os.getpid()}"
+        address = f"tcp://127.0.0.1:{_free_port()}"
+        session = Path(folder) / "session.yaml"
+        session.write_text(_session(source_id, address), encoding="utf-8")
+        sender = ["simulate", "--seed", str(seed), "--source-id", source_id]
+        with (
+            _child(
+                [*sender, "--duration", f"{duration + START_S:g}"], Path(folder) / "simulate.log"
+            ),
+            _child(
+                ["live", str(session), "--quiet", "--duration", f"{duration:g}"],
+                Path(folder) / "live.log",
+            ) as decoder,
+        ):
+            seen = _watch(address, f"{source_id}-truth", decoder, Path(folder) / "live.log")
+    tell_agreement(seen, seed=seed)
+    tell(f"Took {time.monotonic() - started:.0f} s. Next: rtaffect --help")
+
+
+class Seen:
+    """What the view saw: estimates with the time of their arrival, and the truth."""
+
+    def __init__(self) -> None:
+        self.estimates: list[EstimateMessage] = []
+        self.latencies_s: list[float] = []
+        self.truth: list[tuple[float, float, float]] = []
+        self.n_gaps: dict[str, int] = {}
+        self.n_dropped = 0
+
+
+def _watch(address: str, truth_id: str, decoder: "subprocess.Popen[bytes]", log: Path) -> Seen:
+    """Show estimates beside the truth until the decoder ends."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from rtaffect.cli.view import View
+    from rtaffect.client import Subscriber
+
+    seen = Seen()
+    view = View(address)
+    truth: Inlet | None = None
+    console = Console(highlight=False)
+    with (
+        Subscriber(address) as subscriber,
+        Live(view, console=console, refresh_per_second=REFRESH_HZ, transient=False) as live,
+    ):
+        if not console.is_terminal:
+            live.stop()
+        while decoder.poll() is None:
+            if truth is None:
+                truth = _truth(truth_id)
+            else:
+                _take_truth(truth, seen, view)
+            _take(subscriber, seen, view)
+        seen.n_dropped = sum(subscriber.n_dropped.values())
+        if truth is not None:
+            truth.close()
+    if decoder.returncode != 0 or not seen.estimates:
+        typer.echo(log.read_text(encoding="utf-8", errors="replace"), err=True)
+        raise typer.Exit(1)
+    return seen
+
+
+def _take(subscriber: "Subscriber", seen: Seen, view: "View") -> None:
+    from rtaffect.sources.lsl_inlet import local_clock
+    from rtaffect.wire import EstimateMessage, HealthMessage
+
+    try:
+        message = subscriber.receive(timeout_s=1 / REFRESH_HZ)
+    except TimeoutError:
+        return
+    now = local_clock()
+    view.take(message)
+    if isinstance(message, EstimateMessage):
+        seen.estimates.append(message)
+        seen.latencies_s.append(now - message.t_closed)
+    elif isinstance(message, HealthMessage):
+        seen.n_gaps = {m: stream.n_gaps for m, stream in message.health.streams.items()}
+
+
+def _truth(source_id: str) -> "Inlet | None":
+    """Open the stream of the truth, once it is there. No session file can select it."""
+    from rtaffect.sources.lsl_inlet import Inlet, resolve
+
+    for found in resolve(0.2):
+        if found.source_id == source_id:
+            inlet = Inlet(found)
+            inlet.open(2.0)
+            return inlet
+    return None
+
+
+def _take_truth(inlet: "Inlet", seen: Seen, view: "View") -> None:
+    data, stamps = inlet.pull(0.0)
+    if len(stamps):
+        seen.truth += zip(stamps.tolist(), data[0].tolist(), data[1].tolist(), strict=True)
+        view.truth = {"valence": float(data[0, -1]), "arousal": float(data[1, -1])}
+
+
+def _session(source_id: str, address: str) -> str:
+    from rtaffect.config import Session, dump_session
+
+    streams = {m: {"source_id": f"{source_id}-{m}"} for m in ("eeg", "face", "markers")}
+    session = Session.model_validate(
+        {
+            "streams": streams,
+            "decoders": ({"bundle": BUNDLE},),
+            "publish": {"address": address, "lsl": False},
+        }
+    )
+    return dump_session(session)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _child(arguments: list[str], log: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a verb in a process of its own; whatever happens, it is gone at the end."""
+    command = [sys.executable, "-m", "rtaffect", *arguments]
+    with log.open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603  our own program
+            command,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is this process's to handle
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end the demo as Ctrl-C does, so that no child outlives it."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,128 @@
+"""``rtaffect live``: decode a running session."""
+
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+if TYPE_CHECKING:
+    from rtaffect.config import Session
+    from rtaffect.core.clock import Clock
+    from rtaffect.core.sinks import Sink
+    from rtaffect.core.streams import Source
+    from rtaffect.decode.decoder import Decoder
+
+
+def live(
+    session: Annotated[Path, typer.Argument(help="The session file; `rtaffect init` makes one.")],
+    duration: Annotated[
+        float | None, typer.Option(min=1.0, help="End after so many seconds; else by Ctrl-C.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No status line.")] = False,
+) -> None:
+    """Decode live streams and publish the estimates.
+
+    Example: rtaffect init session.yaml, then rtaffect live session.yaml
+
+    `rtaffect listen` in another terminal shows what it publishes.
+
+    Ctrl-C ends the session: what was recorded until then is complete.
+    """
+    from rtaffect.cli.running import (
+        ended_by_signals,
+        interpolated,
+        open_decoders,
+        open_publishers,
+        tell,
+        tell_summary,
+    )
+    from rtaffect.cli.status import StatusLine
+    from rtaffect.config import load_session
+    from rtaffect.engine import Engine
+
+    settings = load_session(session)
+    source, clock = _open_source(settings)
+    with source, ended_by_signals(source):
+        for modality, info in source.infos.items():
+            rate = f"{info.sfreq:g} Hz" if info.sfreq else "irregular"
+            tell(f"{modality}: {info.name}, {info.n_channels} channels, {rate}")
+        for note in getattr(source, "notes", ()):
+            tell(f"Note: {note}")
+        decoders = open_decoders(settings.decoders, source.infos, provider=settings.provider)
+        session_id = uuid4().hex
+        publisher, sinks = open_publishers(
+            settings, decoders, source.infos, session_id=session_id, clock=clock
+        )
+        sinks += _recorder(settings, decoders, source, session_id=session_id)
+        for decoder in decoders:
+            tell(f"decoder {decoder.name}: {decoder.provider}")
+        tell(f"Publishing on {publisher.address}; `rtaffect listen` shows it. Ctrl-C ends.")
+        if not quiet:
+            sinks.append(StatusLine())
+        engine = Engine(
+            source,
+            decoders,
+            sinks,
+            clock=clock,
+            interpolate=interpolated(settings.decoders, decoders),
+        )
+        timer = threading.Timer(duration or 0.0, source.close)
+        if duration is not None:
+            timer.daemon = True
+            timer.start()
+        try:
+            summary = engine.run()
+        finally:
+            timer.cancel()
+    tell_summary(summary)
+    raise typer.Exit(1 if summary.failures else 0)
+
+
+def _open_source(settings: "Session") -> "tuple[Source, Clock]":
+    from rtaffect.sources.lsl_inlet import local_clock
+
+    hop_s = _shortest_hop(settings)
+    if settings.source.kind == "fieldtrip":
+        from rtaffect.sources.fieldtrip import FieldTripSource
+
+        (choice,) = (choice for choice in settings.choices() if choice.modality == "eeg")
+        source = FieldTripSource(
+            choice,
+            host=settings.source.host or "127.0.0.1",
+            port=settings.source.port or 1972,
+            tick_s=hop_s,
+            clock=local_clock,
+        )
+        return source.open(), local_clock
+    from rtaffect.sources.lsl import LslSource
+
+    return LslSource(settings.choices(), tick_s=hop_s).open(), local_clock
+
+
+def _shortest_hop(settings: "Session") -> float:
+    from rtaffect.bundle import find_bundle, load_bundle
+
+    bundles = [load_bundle(find_bundle(entry.bundle)) for entry in settings.decoders]
+    return min(bundle.manifest.windows.hop_s for bundle in bundles)
+
+
+def _recorder(
+    settings: "Session", decoders: "list[Decoder]", source: "Source", *, session_id: str
+) -> "list[Sink]":
+    if settings.record is None:
+        return []
+    from rtaffect.cli.running import tell
+    from rtaffect.publish.recorder import Recorder
+
+    path = settings.record.path_at(datetime.now().astimezone())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {
+        "session_id": session_id,
+        "settings": settings.model_dump(mode="json"),
+        "bundles": {decoder.name: decoder.bundle.digest for decoder in decoders},
+    }
+    tell(f"Recording into {path}")
+    return [Recorder(path, source.infos, session=about)]

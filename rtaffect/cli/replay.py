@@ -1,0 +1,186 @@
+"""``rtaffect replay``: decode a recording, or send it as if it were live."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+from uuid import uuid4
+
+import typer
+
+if TYPE_CHECKING:
+    from rtaffect.config import Session
+    from rtaffect.config.session import DecoderSettings
+    from rtaffect.core.sinks import Sink
+    from rtaffect.engine import Summary
+    from rtaffect.sources.recording import RecordingSource
+
+INTERRUPTED = 130
+
+
+def replay(
+    files: Annotated[
+        list[Path], typer.Argument(help="XDF, .set, .edf, .bdf, .vhdr, .fif; an OpenFace CSV too.")
+    ],
+    session: Annotated[
+        Path | None, typer.Option(help="Session file; else the EEG stream is found by itself.")
+    ] = None,
+    bundle: Annotated[
+        str | None, typer.Option(help="Model; else the session's, or a shipped one that fits.")
+    ] = None,
+    speed: Annotated[
+        str | None,
+        typer.Option(help="max, or how many times real time. Default: max; 1 with --as-lsl."),
+    ] = None,
+    as_lsl: Annotated[
+        bool, typer.Option("--as-lsl", help="Send the recording as LSL streams; decode nothing.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish estimates as a live session does.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write estimates into FILE.parquet, .csv or .jsonl.")
+    ] = None,
+    interpolate: Annotated[
+        bool,
+        typer.Option("--interpolate", help="Rebuild missing channels, up to the model's limit."),
+    ] = False,
+    face_offset: Annotated[
+        float, typer.Option(help="When the OpenFace video began after the EEG, in seconds.")
+    ] = 0.0,
+) -> None:
+    """Decode a recording exactly as a live session would have.
+
+    Example: rtaffect replay session.xdf --out estimates.parquet
+
+    A recording made by rtaffect itself gives the very estimates of the session, bit for bit.
+    """
+    from rtaffect.cli.running import ended_by_signals, tell, tell_summary
+    from rtaffect.cli.status import ReplayBar
+    from rtaffect.config import load_session
+    from rtaffect.sources.recording import open_recording
+
+    settings = load_session(session) if session is not None else None
+    source = open_recording(
+        files,
+        settings.choices() if settings is not None else None,
+        speed=_speed(speed, as_lsl=as_lsl),
+        face_offset_s=face_offset,
+    )
+    for modality, info in source.infos.items():
+        rate = f"{info.sfreq:g} Hz" if info.sfreq else "irregular"
+        tell(f"{modality}: {info.name}, {info.n_channels} channels, {rate}")
+    for note in source.notes:
+        tell(f"Note: {note}")
+    with source, ended_by_signals(source) as came:
+        if as_lsl:
+            _send(source)
+        else:
+            wanted = _wanted(settings, bundle, source, interpolate=interpolate)
+            bar = ReplayBar(source.t_first, source.duration_s)
+            summary = _decode(source, settings, wanted, [bar], publish=publish, out=out)
+            tell_summary(summary)
+            if out is not None:
+                tell(f"Estimates are in {out}.")
+            if summary.n_windows == 0 or (summary.n_answers == 0 and not came):
+                _explain_no_answer(source)
+            if summary.failures:
+                raise typer.Exit(1)
+    if came:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _speed(text: str | None, *, as_lsl: bool) -> float | Literal["max"]:
+    if text is None:
+        return 1.0 if as_lsl else "max"
+    if text == "max":
+        return "max"
+    try:
+        return float(text)
+    except ValueError:
+        msg = f"--speed takes max or a number above 0 (1 is real time), got {text!r}."
+        raise typer.BadParameter(msg) from None
+
+
+def _wanted(
+    settings: "Session | None", bundle: str | None, source: "RecordingSource", *, interpolate: bool
+) -> "tuple[DecoderSettings, ...]":
+    from rtaffect.cli.choosing import fitting_bundle
+    from rtaffect.cli.running import tell
+    from rtaffect.config.session import DecoderSettings
+
+    if bundle is None and settings is not None:
+        return settings.decoders
+    if bundle is None:
+        names = {modality: info.ch_names for modality, info in source.infos.items()}
+        bundle = fitting_bundle(names)
+    tell(f"bundle: {bundle}")
+    return (DecoderSettings(bundle=bundle, interpolate=interpolate),)
+
+
+def _decode(
+    source: "RecordingSource",
+    settings: "Session | None",
+    wanted: "tuple[DecoderSettings, ...]",
+    sinks: "list[Sink]",
+    *,
+    publish: bool,
+    out: Path | None,
+) -> "Summary":
+    from rtaffect.cli.running import by_name, interpolated, open_decoders, open_publishers, tell
+    from rtaffect.config import Session
+    from rtaffect.engine import Engine
+    from rtaffect.publish.estimate_file import EstimateFile
+
+    provider = settings.provider if settings is not None else "auto"
+    decoders = open_decoders(wanted, source.infos, provider=provider)
+    for decoder in decoders:
+        tell(f"decoder {decoder.name}: {decoder.provider}")
+    if publish:
+        session = settings or Session.model_validate(
+            {"streams": {"eeg": {"type": "EEG"}}, "decoders": wanted}
+        )
+        publisher, publishers = open_publishers(
+            session, decoders, source.infos, session_id=uuid4().hex, clock=None
+        )
+        sinks += publishers
+        tell(f"Publishing on {publisher.address}.")
+    if out is not None:
+        sinks.append(EstimateFile(out, by_name(decoders)))
+    engine = Engine(source, decoders, sinks, interpolate=interpolated(wanted, decoders))
+    return engine.run()
+
+
+def _send(source: "RecordingSource") -> None:
+    """Send what was recorded, each sample as long after the first as it was recorded."""
+    from rtaffect.cli.running import tell
+    from rtaffect.core.streams import Chunk, ClockOffset
+    from rtaffect.publish.lsl import LslSender
+    from rtaffect.signal.timeline import ClockMap
+    from rtaffect.sources.lsl_inlet import local_clock
+
+    infos = [
+        replace(info, source_id=f"rtaffect-replay-{uuid4().hex[:8]}-{modality}")
+        for modality, info in source.infos.items()
+    ]
+    sender = LslSender(infos, dtype="float64")
+    tell(f"Sending {', '.join(info.name for info in infos)} over LSL; Ctrl-C ends.")
+    clocks = {info.modality: ClockMap() for info in infos}
+    shift_s: float | None = None
+    for event in source.events():
+        if shift_s is None:
+            shift_s = local_clock() - event.t_received
+        if isinstance(event, ClockOffset):
+            clocks[event.modality].update(event)
+        elif isinstance(event, Chunk):
+            stamps_s = clocks[event.modality].apply(event) + shift_s
+            sender.push(replace(event, stamps_s=stamps_s))
+    sender.close()
+
+
+def _explain_no_answer(source: "RecordingSource") -> None:
+    from rtaffect.cli.running import tell
+
+    tell(
+        f"No window could be decoded: the recording is {source.duration_s:.1f} s long; the first "
+        "answer needs about 5 s (one to measure the rate, three of a window without a gap)."
+    )

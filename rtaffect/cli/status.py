@@ -1,0 +1,116 @@
+"""The line at the bottom of the terminal while a session or a replay runs."""
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from rtaffect.core.estimate import Estimate
+from rtaffect.core.health import Health
+from rtaffect.core.sinks import Matrix, Timing
+from rtaffect.core.streams import Event, StreamEvent
+
+REFRESH_S = 0.1
+
+
+class _Screen:
+    """A sink that only shows things; nothing is shown where nobody looks."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+
+    def on_event(self, event: Event) -> None:
+        """Say what became of a stream."""
+        if isinstance(event, StreamEvent):
+            self._console.print(f"{event.modality} {event.state}: {event.detail}", markup=False)
+
+    def on_estimate(self, estimate: Estimate, timing: Timing) -> None:
+        """Nothing yet."""
+
+    def on_health(self, health: Health) -> None:
+        """Nothing yet."""
+
+    def wants_matrices(self, decoder: str) -> bool:  # noqa: ARG002  the protocol's signature
+        """Never."""
+        return False
+
+    def on_matrix(self, matrix: Matrix) -> None:
+        """Nothing to show of it."""
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+
+class StatusLine(_Screen):
+    """The newest estimate and the streams' health, once a second, on a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = Text("waiting for the first window ...")
+        self._values = ""
+        self._live = Live(self._text, console=self._console, auto_refresh=False, transient=True)
+        if self._console.is_terminal:
+            self._live.start()
+
+    def on_estimate(self, estimate: Estimate, timing: Timing) -> None:  # noqa: ARG002
+        """Remember the newest values."""
+        values = [f"{name} {t.expected:+.2f}" for name, t in estimate.targets.items() if t.edges]
+        self._values = "  ".join([*(values or ["no answer"]), f"({estimate.confidence:.2f})"])
+
+    def on_health(self, health: Health) -> None:
+        """Show."""
+        if not self._console.is_terminal:
+            return
+        streams = "  ".join(
+            f"{modality} {stream.state} {stream.sfreq_hz:.1f} Hz, {stream.n_gaps} gaps"
+            for modality, stream in health.streams.items()
+        )
+        compute = health.stages.get("compute")
+        latency = f"{compute.p50_ms:.1f}/{compute.p99_ms:.1f} ms" if compute else ""
+        self._live.update(Text(f"{self._values}   {streams}   {latency}"), refresh=True)
+
+    def close(self) -> None:
+        """Take the line away."""
+        self._live.stop()
+
+
+class ReplayBar(_Screen):
+    """How far a replay is.
+
+    Parameters
+    ----------
+    t_first, duration_s : float
+        Where the recording begins, and its length, in seconds of its own time.
+    """
+
+    def __init__(self, t_first: float, duration_s: float) -> None:
+        super().__init__()
+        self._t_first = t_first
+        self._t_drawn = 0.0
+        self._progress = Progress(
+            TextColumn("replay"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f} of {task.total:.0f} s"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            auto_refresh=False,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("replay", total=max(duration_s, 1e-3))
+        self._progress.start()
+
+    def on_estimate(self, estimate: Estimate, timing: Timing) -> None:  # noqa: ARG002
+        """Move on, at most ten times a second."""
+        now = time.monotonic()
+        if now - self._t_drawn > REFRESH_S:
+            self._t_drawn = now
+            self._progress.update(
+                self._task, completed=estimate.t_end - self._t_first, refresh=True
+            )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()

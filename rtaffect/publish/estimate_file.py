@@ -1,0 +1,151 @@
+"""Estimates into a file, one row each: Parquet, CSV or JSON lines."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from rtaffect.bundle import Bundle
+from rtaffect.core.errors import PublishError
+from rtaffect.core.estimate import Estimate, as_jsonable
+from rtaffect.core.health import Health
+from rtaffect.core.sinks import Matrix, Timing
+from rtaffect.core.streams import Event
+
+ROWS_PER_BATCH = 1024
+FORMATS = (".parquet", ".csv", ".jsonl")
+
+
+class EstimateFile:
+    """Writes every estimate; a `rtaffect.core.sinks.Sink`.
+
+    JSON lines hold estimates as they are on the wire. The tables have one column a number:
+    ``<target>_expected``, ``<target>_spread``, ``<target>_p_<class>`` (empty without an answer),
+    ``<modality>_coverage``, and ``flags`` as ``eeg:gap face:late``.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its suffix says the format. It must not exist.
+    bundles : mapping of str to Bundle
+        By name of the decoder; their targets make the columns.
+
+    Raises
+    ------
+    PublishError
+        The file exists, cannot be written, or has another suffix.
+    """
+
+    def __init__(self, path: Path, bundles: Mapping[str, Bundle]) -> None:
+        if path.suffix not in FORMATS:
+            msg = f"Estimates are written as {', '.join(FORMATS)}, got {path.name!r}."
+            raise PublishError(msg)
+        self.path = path
+        self._columns = _columns(bundles)
+        self._rows: list[dict[str, Any]] = []
+        self._parquet: Any = None
+        self._text: TextIO | None = None
+        try:
+            if path.suffix == ".parquet":
+                if path.exists():
+                    raise FileExistsError
+                self._parquet = _open_parquet(path, self._columns)
+            else:
+                self._text = path.open("x", encoding="utf-8", newline="")
+        except FileExistsError:
+            msg = f"{path} exists and is not overwritten: move it away or choose another name."
+            raise PublishError(msg) from None
+        except OSError as error:
+            msg = (
+                f"{path} cannot be written ({error.strerror}): its folder must exist and allow it."
+            )
+            raise PublishError(msg) from error
+        if self._text is not None and path.suffix == ".csv":
+            csv.writer(self._text).writerow(self._columns)
+
+    def on_event(self, event: Event) -> None:
+        """Events are no estimates."""
+
+    def on_estimate(self, estimate: Estimate, timing: Timing) -> None:
+        """Write a row."""
+        if self.path.suffix == ".jsonl":
+            assert self._text is not None
+            line = {**as_jsonable(estimate), **asdict(timing)}
+            self._text.write(json.dumps(line, separators=(",", ":")) + "\n")
+            return
+        self._rows.append(_row(estimate))
+        if len(self._rows) >= ROWS_PER_BATCH:
+            self._flush()
+
+    def on_health(self, health: Health) -> None:
+        """Health is not kept here."""
+
+    def wants_matrices(self, decoder: str) -> bool:  # noqa: ARG002  the protocol's signature
+        """Never."""
+        return False
+
+    def on_matrix(self, matrix: Matrix) -> None:
+        """Matrices are not kept here."""
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._flush()
+        if self._parquet is not None:
+            self._parquet.close()
+        if self._text is not None:
+            self._text.close()
+
+    def _flush(self) -> None:
+        rows, self._rows = self._rows, []
+        if self._parquet is not None and rows:
+            import pyarrow as pa
+
+            columns = {name: [row.get(name) for row in rows] for name in self._columns}
+            self._parquet.write_table(pa.table(columns, schema=self._parquet.schema))
+        elif self._text is not None and self.path.suffix == ".csv":
+            writer = csv.DictWriter(self._text, self._columns, restval="")
+            writer.writerows(rows)
+
+
+def _columns(bundles: Mapping[str, Bundle]) -> dict[str, type]:
+    columns: dict[str, type] = {"decoder": str, "t_start": float, "t_end": float}
+    for bundle in bundles.values():
+        for name, target in bundle.manifest.targets.items():
+            if target.edges:
+                columns |= {f"{name}_expected": float, f"{name}_spread": float}
+            columns |= {f"{name}_p_{word}": float for word in target.classes}
+    columns |= {"confidence": float, "n_slices": int}
+    for bundle in bundles.values():
+        columns |= {
+            f"{modality}_coverage": float for modality in bundle.manifest.windows.modalities
+        }
+    return columns | {"flags": str, "bundle_digest": str}
+
+
+def _row(estimate: Estimate) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "decoder": estimate.decoder,
+        "t_start": estimate.t_start,
+        "t_end": estimate.t_end,
+        "confidence": estimate.confidence,
+        "n_slices": estimate.n_slices,
+        "flags": " ".join(f"{modality}:{flag}" for modality, flag in estimate.flags),
+        "bundle_digest": estimate.bundle_digest,
+    }
+    for name, target in estimate.targets.items():
+        if target.edges:
+            row |= {f"{name}_expected": target.expected, f"{name}_spread": target.spread}
+        for word, share in zip(target.classes, target.probabilities, strict=True):
+            row[f"{name}_p_{word}"] = share
+    return row | {f"{modality}_coverage": c for modality, c in estimate.coverage.items()}
+
+
+def _open_parquet(path: Path, columns: Mapping[str, type]) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    kinds = {str: pa.string(), float: pa.float64(), int: pa.int64()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    return parquet.ParquetWriter(path, schema)
