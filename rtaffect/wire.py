@@ -21,7 +21,7 @@ try:
 except ImportError:  # copied alone into another application
 
     class WireError(Exception):  # type: ignore[no-redef]
-        """A message, an address or a key is not valid."""
+        """A message does not follow the schema, or an address or a key is not valid."""
 
 
 __all__ = ["SCHEMA", "Message", "WireError", "build", "decode", "encode", "plain", "topic_of"]

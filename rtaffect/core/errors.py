@@ -10,7 +10,7 @@
     ├── UnitError         a unit is undeclared, unknown, or cannot be converted
     ├── BundleError       a model folder is incomplete, altered, hostile or of another schema
     ├── InferenceError    the model runtime refused a graph or an input
-    ├── WireError         a message does not follow the schema
+    ├── WireError         a message, or what a subscriber connects with, is not valid
     └── PublishError      an address cannot be bound, or may not be without keys
 
 A message says what must hold, what was got, and what to do. Foreign exceptions are mapped where the
@@ -51,7 +51,7 @@ class InferenceError(RtaffectError):
 
 
 class WireError(RtaffectError):
-    """A message does not follow the wire's schema."""
+    """A message does not follow the wire's schema, or an address or a key is not valid."""
 
 
 class PublishError(RtaffectError):
