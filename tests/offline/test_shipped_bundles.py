@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from offline.datasets.simulated import FIRST_RESERVED_SEED
+from offline.export import MAX_BUNDLE_BYTES
+from offline.recipe import Recipe
+from rtaffect.bundle import Bundle, load_bundle, shipped_bundles
+from rtaffect.core.montages import EEG_15, EEG_32
+from rtaffect.core.window import Flag
+from rtaffect.decode.decoder import Decoder
+from rtaffect.decode.session import GraphRunner
+from rtaffect.simulate.participant import Participant
+from rtaffect.simulate.source import SimulatedSource
+from rtaffect.windows import check_spec, open_windows
+
+NAMES = ("prior-dfcn-eeg", "prior-dfcn-eeg-face")
+
+
+@pytest.fixture(params=NAMES)
+def bundle(request: pytest.FixtureRequest) -> Bundle:
+    return load_bundle(shipped_bundles()[request.param])
+
+
+def test_two_bundles_ship() -> None:
+    assert tuple(shipped_bundles()) == NAMES
+
+
+def test_it_is_small_and_says_that_nobody_was_measured(bundle: Bundle) -> None:
+    assert sum(file.stat().st_size for file in bundle.path.iterdir()) < MAX_BUNDLE_BYTES
+    assert bundle.manifest.simulated
+    assert "SIMULATED" in bundle.manifest.description
+    assert bundle.manifest.name == bundle.path.name
+
+
+def test_its_windows_are_ones_that_the_chain_makes(bundle: Bundle) -> None:
+    check_spec(bundle.manifest.windows)
+    eeg = bundle.manifest.windows.modalities["eeg"].ch_names
+    assert eeg == (EEG_32 if bundle.manifest.name == "prior-dfcn-eeg-face" else EEG_15)
+    assert ("face" in bundle.manifest.windows.modalities) == (len(eeg) == 32)
+
+
+def test_nobody_has_two_roles_and_the_reserved_are_in_none(bundle: Bundle) -> None:
+    people = bundle.manifest.training.participants
+    everybody = [name for group in people.values() for name in group]
+    assert len(set(everybody)) == len(everybody)
+    assert all(people[role] for role in ("train", "validation", "test"))
+    assert max(int(name.rpartition("-")[2]) for name in everybody) < FIRST_RESERVED_SEED
+
+
+def test_it_does_better_than_chance_on_people_it_never_saw(bundle: Bundle) -> None:
+    for target in ("valence", "arousal"):
+        metrics = bundle.manifest.training.metrics[target]
+        low = metrics["balanced_accuracy"].ci_low
+        assert low is not None
+        assert low > 0.53
+        assert metrics["accuracy"].value > metrics["trivial_accuracy"].value
+        assert metrics["nll"].value < metrics["prior_nll"].value
+        assert bundle.manifest.targets[target].skill > 0
+
+
+def test_its_recipe_is_one_that_the_trainer_still_takes(bundle: Bundle) -> None:
+    recipe = Recipe.model_validate(bundle.manifest.training.recipe)
+    wanted = {settings.name: settings for settings in recipe.bundles}[bundle.manifest.name]
+    assert wanted.windows() == bundle.manifest.windows
+
+
+def test_encoder_and_head_have_the_shapes_that_they_declare(bundle: Bundle) -> None:
+    manifest = bundle.manifest
+    rng = np.random.default_rng(0)
+    for graph in (manifest.graphs.encoder, manifest.graphs.head):
+        runner = GraphRunner(bundle.read_graph(graph), name=graph.file, provider="cpu")
+        inputs = {
+            name: rng.normal(size=[2 if n is None else n for n in tensor.shape]).astype(np.float32)
+            for name, tensor in graph.inputs.items()
+        }
+        assert set(runner.inputs) == set(graph.inputs)
+        assert set(runner.outputs) == set(graph.outputs)
+        got = runner.run(inputs, tuple(graph.outputs))
+        assert {k: v.shape for k, v in got.items()} == {
+            k: tensor.shape for k, tensor in graph.outputs.items()
+        }
+        assert all(np.isfinite(array).all() for array in got.values())
+
+
+def test_it_follows_a_participant_of_the_reserved_ones(bundle: Bundle) -> None:
+    person, t_start = Participant(FIRST_RESERVED_SEED + 7), 1000.0
+    decoder = Decoder(bundle, provider="cpu")
+    expected, truth = [], []
+    with SimulatedSource(person, 90.0, chunk_s=0.25, t_start=t_start) as source:
+        for window in open_windows(source, bundle.manifest.windows):
+            estimate = decoder.decode(window).estimate
+            if estimate.targets and window.t_start >= t_start:
+                assert ("eeg", Flag.SIMULATED) in estimate.flags
+                expected.append(estimate.targets["arousal"].expected)
+                middle = (window.t_start + window.t_end) / 2 - t_start
+                truth.append(float(person.course.at(middle)[1]))
+    assert len(expected) > 200
+    assert np.corrcoef(expected, truth)[0, 1] > 0.4
