@@ -80,6 +80,8 @@ class View:
             yield Text("  " + printable(" ".join(what.split())), style="dim")
         if self.n_dropped:
             yield Text(f"{self.n_dropped} messages did not arrive here.", style="yellow")
+        if self.truth:
+            yield Text("O estimate, --- its spread, T the truth now", style="dim")
         if self._simulated:
             yield Text("SIMULATED: nobody is measured here.", style="bold magenta")
 
