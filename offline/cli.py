@@ -1,5 +1,11 @@
 """``rtaffect-offline``: the trainer's command line."""
 
+import os
+
+# Participants are simulated in processes side by side, whose small matrices gain nothing from more
+# threads; the library looks at this when it loads. Torch keeps its own threads for training.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
