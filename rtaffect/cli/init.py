@@ -33,8 +33,8 @@ def init(
     from rtaffect.cli.choosing import fitting_bundle
     from rtaffect.config import Session, dump_session
     from rtaffect.config.session import STREAM_TYPES
-    from rtaffect.sources.lsl_choice import WHY_INVISIBLE
     from rtaffect.sources.lsl_inlet import discover
+    from rtaffect.sources.stream_choice import WHY_INVISIBLE
 
     if file.exists() and not force:
         msg = f"{file} exists and is not replaced. Choose another name, or add --force."

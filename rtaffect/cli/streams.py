@@ -30,8 +30,8 @@ def streams(
 
     What it shows under type, name and source_id is what a session file asks for.
     """
-    from rtaffect.sources.lsl_choice import WHY_INVISIBLE
     from rtaffect.sources.lsl_inlet import discover
+    from rtaffect.sources.stream_choice import WHY_INVISIBLE
 
     found = discover(wait, include_own=every)
     if as_json:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,7 +121,6 @@ def plan_montage(
     ch_names_in: Sequence[str],
     wanted: Sequence[str],
     *,
-    rename: Mapping[str, str] | None = None,
     interpolate: bool = False,
     max_interpolated: int = 0,
 ) -> MontagePlan:
@@ -133,8 +132,6 @@ def plan_montage(
         The stream's labels.
     wanted : sequence of str
         The model's channels.
-    rename : mapping of str to str, optional
-        What a label of the stream really means; wins over what it seems to mean.
     interpolate : bool
         The user asked for missing channels to be rebuilt by spherical splines.
     max_interpolated : int
@@ -148,22 +145,10 @@ def plan_montage(
     Raises
     ------
     MontageError
-        Channels are missing, two channels claim one site, labels are positions on the amplifier, or
-        `rename` names a channel that is not there.
+        Channels are missing, two channels claim one site, or labels are positions on the amplifier.
     """
-    rename = rename or {}
-    unknown = [label for label in rename if label not in ch_names_in]
-    if unknown:
-        msg = (
-            f"`rename` must name channels of the stream; got {', '.join(unknown)}. "
-            f"The stream has {', '.join(ch_names_in)}."
-        )
-        raise MontageError(msg)
-    sockets = _sockets([label for label in ch_names_in if label not in rename])
-    names = [
-        "" if label in sockets else canonical_name(rename.get(label, label))
-        for label in ch_names_in
-    ]
+    sockets = _sockets(ch_names_in)
+    names = ["" if label in sockets else canonical_name(label) for label in ch_names_in]
     targets = [canonical_name(name) for name in wanted]
     _check_one_claim(targets, names, ch_names_in)
     missing = [name for name in targets if name not in names]

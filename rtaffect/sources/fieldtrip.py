@@ -26,7 +26,7 @@ from typing import Any, Self
 import numpy as np
 
 from rtaffect.core.clock import Clock, monotonic
-from rtaffect.core.errors import StreamError
+from rtaffect.core.errors import StreamError, UnitError
 from rtaffect.core.streams import (
     Chunk,
     ClockOffset,
@@ -37,7 +37,7 @@ from rtaffect.core.streams import (
     StreamState,
 )
 from rtaffect.sources.event_queue import EventQueue
-from rtaffect.sources.lsl_choice import describe, differences
+from rtaffect.sources.stream_choice import describe, differences
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ class FieldTripSource:
             self._queue.closed.wait(RETRY_S)
         try:
             self._infos[self._modality] = self._describe(header)
-        except StreamError:
+        except (StreamError, UnitError):
             client.disconnect()
             raise
         self._queue.run(self._queue.tick, name="ticks")
@@ -272,7 +272,7 @@ class FieldTripSource:
                 continue
             try:
                 changed = differences(first, self._describe(header))
-            except StreamError as error:
+            except (StreamError, UnitError) as error:
                 changed = [str(error)]
             if not changed:
                 self._tell(StreamState.RECOVERED, f"{self._host}:{self._port} is back.")

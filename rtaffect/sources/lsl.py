@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Self, TypeVar
 
 from rtaffect.core.clock import Clock
-from rtaffect.core.errors import StreamError
+from rtaffect.core.errors import StreamError, UnitError
 from rtaffect.core.streams import (
     Chunk,
     ClockOffset,
@@ -24,7 +24,6 @@ from rtaffect.core.streams import (
     StreamState,
 )
 from rtaffect.sources.event_queue import EventQueue
-from rtaffect.sources.lsl_choice import describe, differences, not_found, select
 from rtaffect.sources.lsl_inlet import (
     FoundStream,
     Inlet,
@@ -35,6 +34,7 @@ from rtaffect.sources.lsl_inlet import (
     resolve,
     resolve_again,
 )
+from rtaffect.sources.stream_choice import describe, differences, not_found, select
 
 __all__ = ["FoundStream", "LslSource", "discover"]
 
@@ -277,7 +277,7 @@ class _Receiver:
                 inlet.close()
                 self._queue.closed.wait(PULL_S)
                 continue
-            except StreamError as error:
+            except (StreamError, UnitError) as error:
                 changes = [str(error)]
             else:
                 changes = differences(self.info, again)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from rtaffect.core.errors import RecordingError
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.streams import StreamChoice, StreamInfo
-from rtaffect.sources.lsl_choice import describe, select
 from rtaffect.sources.recorded import RecordedFile, RecordedStream
+from rtaffect.sources.stream_choice import describe, select
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ def test_what_rtaffect_itself_sends_cannot_be_chosen(xdf, stype):
 
 
 def test_the_session_corrects_labels_units_and_rate(xdf):
-    path = xdf.add(np.arange(10) / 10, units=("V", "V")).done()
+    path = xdf.add(np.arange(10) / 10, units=("", "counts")).done()
     choice = replace(EEG, unit="uV", rename={"Cz": "Fz"}, sfreq=10.0)
     with open_recording([path], [choice]) as source:
         info = source.infos["eeg"]

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from rtaffect.core.errors import StreamError
+from rtaffect.core.errors import StreamError, UnitError
 from rtaffect.core.streams import StreamChoice, StreamInfo
-from rtaffect.sources.lsl_choice import describe, differences, not_found, select
 from rtaffect.sources.lsl_inlet import FoundStream
+from rtaffect.sources.stream_choice import describe, differences, not_found, select
 
 CAP = FoundStream(
     name="Cap",
@@ -84,7 +84,7 @@ def test_the_description_is_taken_over() -> None:
 
 def test_the_session_corrects_the_description() -> None:
     choice = replace(EEG, unit="mV", rename={"Fz": "Fpz"}, sfreq=512.0)
-    info = describe(CAP, choice)
+    info = describe(replace(CAP, units=("", "mV", "counts")), choice)
     assert (info.ch_names, info.units, info.sfreq) == (("Fpz", "Cz", "Pz"), ("mV",) * 3, 512.0)
     named = describe(replace(CAP, ch_names=(), units=()), replace(EEG, ch_names=("A", "B", "C")))
     assert (named.ch_names, named.units) == (("A", "B", "C"), ("", "", ""))
@@ -113,6 +113,15 @@ def test_markers_need_no_labels() -> None:
 def test_a_contradiction_is_an_error(found: FoundStream, choice: StreamChoice, words: str) -> None:
     with pytest.raises(StreamError, match=words):
         describe(found, choice)
+
+
+def test_a_unit_that_the_sender_contradicts_is_an_error() -> None:
+    with pytest.raises(UnitError, match="'mV' must not contradict stream 'Cap', which says 'uV'"):
+        describe(CAP, replace(EEG, unit="mV"))
+    with pytest.raises(UnitError, match="got 'uA'"):
+        describe(CAP, replace(EEG, unit="uA"))
+    same = describe(CAP, replace(EEG, unit="microvolts"))
+    assert same.units == CAP.units
 
 
 def test_differences_name_what_changed() -> None:

@@ -1,4 +1,7 @@
-"""Which of the streams on the network is meant, and whether its description holds water."""
+"""Which of the streams at hand is meant, and whether its description holds water.
+
+They may be on the network, in a recording or in a FieldTrip buffer.
+"""
 
 import difflib
 from collections import Counter
@@ -7,6 +10,7 @@ from typing import TypeVar
 
 from rtaffect.core.errors import StreamError
 from rtaffect.core.streams import StreamChoice, StreamInfo
+from rtaffect.signal.units import declare_unit
 from rtaffect.sources.offered import OfferedStream
 
 Offered = TypeVar("Offered", bound=OfferedStream)
@@ -111,6 +115,8 @@ def describe(found: OfferedStream, choice: StreamChoice) -> StreamInfo:
     ------
     StreamError
         If the description contradicts itself or the session.
+    UnitError
+        If the session's unit is none, or contradicts one that the stream declares.
     """
     where = _where(choice)
     if found.n_channels < 1 or found.dtype == "undefined":
@@ -136,17 +142,18 @@ def describe(found: OfferedStream, choice: StreamChoice) -> StreamInfo:
         raise StreamError(msg)
     described = len(found.units) == found.n_channels
     units = found.units if described else ("",) * found.n_channels
-    return StreamInfo(
+    info = StreamInfo(
         modality=choice.modality,
         name=found.name,
         stype=found.stype,
         source_id=found.source_id,
         ch_names=ch_names,
         sfreq=found.sfreq if choice.sfreq is None else choice.sfreq,
-        units=units if choice.unit is None else (choice.unit,) * found.n_channels,
+        units=units,
         is_text=found.dtype == "text",
         simulated=found.simulated,
     )
+    return info if choice.unit is None else declare_unit(info, choice.unit)
 
 
 def differences(first: StreamInfo, again: StreamInfo) -> list[str]:
