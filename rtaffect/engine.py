@@ -122,7 +122,8 @@ class Engine:
         finally:
             gc.unfreeze()
             self.summary.streams = self._stream_health(self._t_health)
-            for sink in list(self.sinks):
+            while self.sinks:
+                sink = self.sinks.pop()
                 self._guard(sink, sink.close)
         return self.summary
 
@@ -187,15 +188,17 @@ class Engine:
     def _guard(
         self, sink: Sink, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Call a sink; drop it when it fails, and say so."""
+        """Call a sink; close and drop it when it fails, and say so."""
         try:
             call(*args, **kwargs)
         except RtaffectError as error:
             words = f"{type(sink).__name__}: {error}"
             logger.error("%s stopped and was dropped: %s", type(sink).__name__, error)
-            self.summary.failures.append(words)
+            if words not in self.summary.failures:
+                self.summary.failures.append(words)
             if sink in self.sinks:
                 self.sinks.remove(sink)
+                self._guard(sink, sink.close)
 
     def _stream_health(self, now: float) -> dict[str, StreamHealth]:
         streams: dict[str, StreamHealth] = {}

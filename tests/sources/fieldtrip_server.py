@@ -102,16 +102,13 @@ class FieldTripServer:
             threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer: socket.socket) -> None:
-        with peer, peer.makefile("rb") as incoming:
+        with suppress(OSError), peer, peer.makefile("rb") as incoming:  # until either hangs up
             while len(head := incoming.read(8)) == 8:
                 _, command, size = struct.unpack("HHI", head)
                 status, answer = self._answer(command, incoming.read(size))
                 while self.mute:
                     time.sleep(0.01)
-                try:
-                    peer.sendall(struct.pack("HHI", 1, status, len(answer)) + answer)
-                except OSError:
-                    return
+                peer.sendall(struct.pack("HHI", 1, status, len(answer)) + answer)
 
     def _answer(self, command: int, request: bytes) -> tuple[int, bytes]:
         with self._grown:
