@@ -75,5 +75,3 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Flush and let go."""
-
-
