@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rtaffect.wire import EstimateMessage
 
 SEED = 90_001
-"""The demo's participant, who is in no training set (those are below 90 000)."""
+"""The demo's participant: seeds from 1000 on are never trained on."""
 
 BUNDLE = "prior-dfcn-eeg-face"
 START_S = 20.0
