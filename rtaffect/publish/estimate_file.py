@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -47,21 +48,14 @@ class EstimateFile:
         self._rows: list[dict[str, Any]] = []
         self._parquet: Any = None
         self._text: TextIO | None = None
-        try:
+        if path.exists():
+            msg = f"{path} exists and is not overwritten: move it away or choose another name."
+            raise PublishError(msg)
+        with self._disk():
             if path.suffix == ".parquet":
-                if path.exists():
-                    raise FileExistsError
                 self._parquet = _open_parquet(path, self._columns)
             else:
                 self._text = path.open("x", encoding="utf-8", newline="")
-        except FileExistsError:
-            msg = f"{path} exists and is not overwritten: move it away or choose another name."
-            raise PublishError(msg) from None
-        except OSError as error:
-            msg = (
-                f"{path} cannot be written ({error.strerror}): its folder must exist and allow it."
-            )
-            raise PublishError(msg) from error
         if self._text is not None and path.suffix == ".csv":
             csv.writer(self._text).writerow(self._columns)
 
@@ -73,11 +67,13 @@ class EstimateFile:
         if self.path.suffix == ".jsonl":
             assert self._text is not None
             line = {**as_jsonable(estimate), **asdict(timing)}
-            self._text.write(json.dumps(line, separators=(",", ":")) + "\n")
+            with self._disk():
+                self._text.write(json.dumps(line, separators=(",", ":")) + "\n")
             return
         self._rows.append(_row(estimate))
         if len(self._rows) >= ROWS_PER_BATCH:
-            self._flush()
+            with self._disk():
+                self._flush()
 
     def on_health(self, health: Health) -> None:
         """Health is not kept here."""
@@ -91,11 +87,14 @@ class EstimateFile:
 
     def close(self) -> None:
         """Write what is left."""
-        self._flush()
-        if self._parquet is not None:
-            self._parquet.close()
-        if self._text is not None:
-            self._text.close()
+        with self._disk():
+            try:
+                self._flush()
+            finally:
+                if self._parquet is not None:
+                    self._parquet.close()
+                if self._text is not None:
+                    self._text.close()
 
     def _flush(self) -> None:
         rows, self._rows = self._rows, []
@@ -107,6 +106,18 @@ class EstimateFile:
         elif self._text is not None and self.path.suffix == ".csv":
             writer = csv.DictWriter(self._text, self._columns, restval="")
             writer.writerows(rows)
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Turn what the disk says into an error of ours."""
+        try:
+            yield
+        except OSError as error:
+            msg = (
+                f"{self.path} cannot be written ({error.strerror or error}): its folder must "
+                "exist, allow it and have room."
+            )
+            raise PublishError(msg) from error
 
 
 def _columns(bundles: Mapping[str, Bundle]) -> dict[str, type]:
