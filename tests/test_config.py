@@ -69,7 +69,7 @@ def test_words_stay_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ("streams: {eeg: {sorce_id: a}}", "line 1: streams.eeg.sorce_id is not a known key. Did you"),
+        ("streams: {eeg: {sorce_id: a}}", "line 1: streams.eeg.sorce_id is not a known key. Did"),
         ("recrod: null", "Did you mean record?"),
         ("zzz: 1", "zzz is not a known key. Valid here: streams, decoders"),
         ("streams: {egg: {}}", "Did you mean eeg?"),

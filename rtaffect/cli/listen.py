@@ -70,10 +70,15 @@ def _messages(
     while limit is None or n_estimates < limit:
         try:
             message = subscriber.receive(timeout_s=poll_s)
-        except TimeoutError as error:
+        except TimeoutError:
             silent_s += poll_s
             if timeout_s is not None and silent_s >= timeout_s:
-                raise WireError(str(error)) from None
+                msg = (
+                    f"Nothing came from {subscriber.address} within {timeout_s:g} s. Is `rtaffect "
+                    "live` or `rtaffect replay --publish` running, is this its address, and are "
+                    "the keys (if any) the right ones?"
+                )
+                raise WireError(msg) from None
             yield None
         except WireError as error:
             typer.echo(f"A message was left out: {error}", err=True)

@@ -1,0 +1,64 @@
+"""The doctor's report."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from rtaffect.cli import doctor
+from rtaffect.cli.doctor import Finding
+from rtaffect.cli.main import app
+from rtaffect.core.errors import BundleError
+
+run = CliRunner().invoke
+
+
+def test_a_failure_is_exit_code_1_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = [Finding("ok", "fine"), Finding("warn", "so so"), Finding("fail", "bad", "repair")]
+    monkeypatch.setattr(doctor, "_findings", lambda _port: iter(findings))
+    result = run(app, ["doctor"])
+    assert result.exit_code == 1
+    assert [line.split()[0] for line in result.output.splitlines()[:4]] == [
+        "ok",
+        "warn",
+        "fail",
+        "repair",
+    ]
+
+
+def test_warnings_alone_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_findings", lambda _port: iter([Finding("warn", "so so")]))
+    assert run(app, ["doctor"]).exit_code == 0
+
+
+def test_an_error_in_one_check_is_a_finding() -> None:
+    def broken() -> Iterator[Finding]:
+        yield Finding("ok", "first")
+        msg = "The model is altered.\nFetch it again."
+        raise BundleError(msg)
+
+    first, second = doctor._guarded(broken)
+    assert first.state == "ok"
+    assert second == Finding("fail", "The model is altered.", "Fetch it again.")
+
+
+def test_a_taken_port_is_noticed() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        (finding,) = doctor._port(taken.getsockname()[1])
+        assert finding.state == "warn"
+    (finding,) = doctor._port(_free_port())
+    assert finding.state == "ok"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.integration
+def test_lsl_works_on_the_machine_that_runs_the_tests() -> None:
+    assert {finding.state for finding in doctor._lsl()} == {"ok"}

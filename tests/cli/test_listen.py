@@ -1,0 +1,173 @@
+"""What a subscriber sees in the terminal."""
+
+import io
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from rtaffect import wire
+from rtaffect.cli.main import app
+from rtaffect.cli.view import View, one_line
+from rtaffect.core.estimate import Distribution, Estimate
+from rtaffect.core.sinks import Timing
+from rtaffect.core.streams import Tick
+from rtaffect.core.window import Flag
+from rtaffect.publish.zmq import ZmqPublisher
+
+run = CliRunner().invoke
+TARGET = Distribution(
+    classes=("low", "high"), probabilities=(0.25, 0.75), edges=(-1.0, 0.0, 1.0)
+)  # fmt: skip
+
+
+def estimate(**other: object) -> Estimate:
+    given: dict[str, object] = {
+        "decoder": "main",
+        "t_start": 7.0,
+        "t_end": 10.0,
+        "targets": {"valence": TARGET},
+        "confidence": 0.5,
+        "coverage": {"eeg": 1.0, "face": 0.5},
+        "flags": (("face", Flag.GAP),),
+        "contributions": {"main": 1.0},
+        "n_slices": 4,
+        "bundle_digest": "a" * 64,
+    }
+    return Estimate(**(given | other))  # type: ignore[arg-type]
+
+
+def session(*, simulated: bool) -> wire.Session:
+    return wire.Session(
+        rtaffect_version="0",
+        simulated=simulated,
+        topics=("session/", "estimate/main/"),
+        decoders={},
+        streams={},
+    )
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A publisher that goes on publishing until the test ends."""
+    publisher = ZmqPublisher(
+        "tcp://127.0.0.1:*",
+        session=session(simulated=True),
+        session_id="s",
+        clock=time.monotonic,
+    )
+    stop = threading.Event()
+
+    def publish() -> None:
+        for number in itertools.count():
+            t = 10.0 + number / 4
+            publisher.on_event(Tick(t))
+            publisher.on_estimate(estimate(t_end=t), Timing(t_closed=t, t_decoded=t))
+            if stop.wait(0.02):
+                return
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    yield publisher.address
+    stop.set()
+    thread.join()
+    publisher.close()
+
+
+def message(**other: object) -> wire.EstimateMessage:
+    body = wire.build(
+        wire.Estimate,
+        json.loads(estimate(**other).canonical()),
+    )
+    return wire.EstimateMessage(
+        schema=wire.SCHEMA,
+        topic="estimate/main/",
+        seq=3,
+        session_id="s",
+        t_published=10.1,
+        t_closed=10.09,
+        t_decoded=10.095,
+        age_s=0.1,
+        compute_s=0.01,
+        estimate=body,
+    )
+
+
+def drawn(view: View) -> str:
+    console = Console(file=io.StringIO(), width=100, force_terminal=False)
+    console.print(view)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.integration
+def test_lines_end_after_so_many_estimates(address: str) -> None:
+    result = run(app, ["listen", "--address", address, "--count", "3", "--timeout", "20"])
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert len(lines) == 3
+    assert all("main valence +0.25 confidence 0.50" in line for line in lines)
+
+
+@pytest.mark.integration
+def test_json_lines_are_messages_of_the_schema(address: str) -> None:
+    result = run(app, ["listen", "--address", address, "--once", "--json", "--timeout", "20"])
+    messages = [json.loads(line) for line in result.stdout.splitlines()]
+    assert messages[-1]["topic"] == "estimate/main/"
+    for each in messages:
+        topic = each["topic"].encode()
+        assert wire.decode([topic, json.dumps(each).encode()]).topic == each["topic"]
+
+
+@pytest.mark.integration
+def test_silence_is_an_error_where_a_limit_is_given() -> None:
+    result = run(app, ["listen", "--address", "tcp://127.0.0.1:9", "--timeout", "0.2"])
+    assert result.exit_code == 1
+    assert "within 0.2 s" in result.stderr
+
+
+def test_the_view_shows_what_an_estimate_says() -> None:
+    view = View("tcp://here")
+    assert "Waiting for tcp://here" in drawn(view)
+    view.take(message())
+    view.n_dropped = 7
+    text = drawn(view)
+    for words in ("valence", "+0.25", "eeg 100%", "face gap", "10.0 ms", "7 messages did not"):
+        assert words in text
+    assert "SIMULATED" not in text
+
+
+def test_nobody_takes_a_simulation_for_a_measurement() -> None:
+    view = View("a")
+    view.take(
+        wire.SessionMessage(
+            schema=wire.SCHEMA,
+            topic="session/",
+            seq=0,
+            session_id="s",
+            t_published=0.0,
+            session=session(simulated=True),
+        )
+    )
+    assert "SIMULATED" in drawn(view)
+
+
+def test_an_estimate_without_an_answer_says_so() -> None:
+    empty = message(targets={}, confidence=0.0, flags=(("eeg", Flag.MISSING),), n_slices=0)
+    assert "no answer" in one_line(empty)
+    assert "eeg:missing" in one_line(empty)
+    view = View("a")
+    view.take(empty)
+    assert "no answer" in drawn(view)
+
+
+def test_names_from_the_network_cannot_steer_the_terminal() -> None:
+    hostile = message(targets={"\x1b[2Jvalence": TARGET}, coverage={"[bold]\x1b": 1.0})
+    view = View("a")
+    view.take(hostile)
+    assert "\x1b" not in drawn(view) + one_line(hostile)
+    assert "[bold]" in drawn(view)
