@@ -14,9 +14,7 @@ from rtaffect.cli.main import DEBUG, app
 from rtaffect.core.errors import StreamError
 from rtaffect.version import __version__
 
-VERBS = tuple(
-    ["demo", "live", "replay", "simulate", "streams", "listen", "doctor", "init", "keys"]
-)  # fmt: skip
+VERBS = ("demo", "live", "replay", "simulate", "streams", "listen", "doctor", "init", "keys")
 run = CliRunner().invoke
 
 
