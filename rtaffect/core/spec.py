@@ -17,7 +17,7 @@ class QualitySpec:
     ----------
     amplitude_uv : float
         Peak-to-peak of a channel within one block (1/32 s), slow drift excluded, above which it is
-        an artifact.
+        an artifact; so is a conditioned sample (filtered, re-referenced) of this absolute value.
     flat_uv : float
         Peak-to-peak below which a channel counts as flat when it lasts `flat_s`.
     flat_s : float

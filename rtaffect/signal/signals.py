@@ -132,6 +132,9 @@ class SignalTrack(Track):
                 if self._bad_blocks.get(index, False):
                     within = (t >= index / BLOCKS_PER_S) & (t < (index + 1) / BLOCKS_PER_S)
                     states[within] |= ARTIFACT
+            # One electrode that jumps is in every channel once the average is subtracted.
+            large = np.abs(data) > self.spec.quality.amplitude_uv
+            states[large.mean(axis=0) > self.spec.quality.max_bad_channels] |= ARTIFACT
             self.write(m_start, data, states)
         self.reach((block.index + 1 - self._n_delay_blocks) * self._resampler.n_per_block)
 
