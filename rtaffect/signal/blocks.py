@@ -6,6 +6,7 @@ everything after the timeline works on blocks of 1/32 s that begin at whole mult
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,19 @@ class BlockCutter:
         if span.begins is not None:
             blocks += self.flush()
             self._begins = span.begins
+        first, last = float(span.stamps_s[0]), float(span.stamps_s[-1])
+        reached = math.floor((last + period_s) * BLOCKS_PER_S)
+        index = max(math.floor(first * BLOCKS_PER_S), self._closed)
+        if reached == index and (index == self._index or not self._parts):
+            # By far the most frequent: all of it continues a block, and completes none.
+            self._index = self._closed = index
+            self._parts.append(span)
+            return blocks
+        return blocks + self._cut(span, period_s)
+
+    def _cut(self, span: Span, period_s: float) -> list[Block]:
+        """Share a span out among several blocks."""
+        blocks: list[Block] = []
         own = np.floor(span.stamps_s * BLOCKS_PER_S).astype(np.int64)
         closed = np.floor((span.stamps_s + period_s) * BLOCKS_PER_S).astype(np.int64)
         before = np.concatenate([[self._closed], closed[:-1]])

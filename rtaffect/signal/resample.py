@@ -43,8 +43,7 @@ class GridResampler:
                 f"got {half_s} s."
             )
             raise ValueError(msg)
-        self._offsets_s = np.linspace(0.0, half_s, TABLE_N)
-        self._kernel = np.zeros(TABLE_N)
+        self._kernel = self._slope = np.zeros(TABLE_N + 1)
         self._period_s = 0.0
         self._blocks: list[Block] = []
         self._m_next = 0
@@ -87,22 +86,30 @@ class GridResampler:
         self._m_next = m_stop
         stamps = np.concatenate([kept.stamps_s for kept in self._blocks])
         times = (m_start + np.arange(n)) / self.sfreq
-        lo = int(np.searchsorted(stamps, times[0] - self.half_s))
-        hi = int(np.searchsorted(stamps, times[-1] + self.half_s, side="right"))
-        distance = np.abs(stamps[lo:hi, None] - times)
-        weights = np.interp(distance, self._offsets_s, self._kernel, right=0.0)
-        weights /= weights.sum(axis=0)
-        data = np.concatenate([kept.data for kept in self._blocks], axis=1)[:, lo:hi] @ weights
-        bridged = np.concatenate([kept.bridged for kept in self._blocks])[lo:hi]
+        distance = np.abs(stamps[:, None] - times)
+        weights = self._weights(distance)
+        data = np.concatenate([kept.data for kept in self._blocks], axis=1) @ weights
+        bridged = np.concatenate([kept.bridged for kept in self._blocks])
         touched = np.zeros(n, dtype=bool)
         if bridged.any():
             reach_s = max(period_s, 1.0 / self.sfreq)
             touched = (distance[bridged] <= reach_s).any(axis=0)
         return m_start, data, touched
 
+    def _weights(self, distance_s: Floats) -> Floats:
+        """Return the kernel at distances (s), shape (n_samples, n), columns sum to 1."""
+        place = np.minimum(distance_s * ((TABLE_N - 1) / self.half_s), TABLE_N)
+        at = place.astype(np.intp)
+        weights = self._kernel[at] + self._slope[at] * (place - at)
+        weights /= np.add.reduce(weights, axis=0)
+        return np.asarray(weights)
+
     def _tabulate(self, period_s: float) -> None:
         """Tabulate the kernel for a stream's rate; linear interpolation errs below 1e-6."""
         self._period_s = period_s
         cutoff_hz = CUTOFF * min(self.sfreq, 1.0 / period_s)
-        window = np.i0(KAISER_BETA * np.sqrt(1.0 - (self._offsets_s / self.half_s) ** 2))
-        self._kernel = np.sinc(2.0 * cutoff_hz * self._offsets_s) * window / np.i0(KAISER_BETA)
+        offsets_s = np.linspace(0.0, self.half_s, TABLE_N)
+        window = np.i0(KAISER_BETA * np.sqrt(1.0 - (offsets_s / self.half_s) ** 2))
+        kernel = np.sinc(2.0 * cutoff_hz * offsets_s) * window / np.i0(KAISER_BETA)
+        self._kernel = np.append(kernel, 0.0)  # the last entry is for everything beyond
+        self._slope = np.append(np.diff(kernel), [0.0, 0.0])

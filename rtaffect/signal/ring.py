@@ -70,4 +70,5 @@ class GridRing:
         n_head = min(data.shape[1], self.capacity - at)
         for half in (0, self.capacity):
             self._buffer[:, half + at : half + at + n_head] = data[:, :n_head]
-            self._buffer[:, half : half + data.shape[1] - n_head] = data[:, n_head:]
+            if n_head < data.shape[1]:
+                self._buffer[:, half : half + data.shape[1] - n_head] = data[:, n_head:]

@@ -6,12 +6,12 @@ samples bends its stamps for a minute and a half. Here a tracker follows the sta
 """
 
 import itertools
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from rtaffect.core.streams import Chunk, ClockOffset
 
@@ -94,50 +94,86 @@ class TimelineCounts:
     n_nonfinite: int = 0
 
 
-@dataclass(slots=True)
 class _Tracker:
-    """Critically damped second-order tracker of stamps, as three linear filters (state carried).
+    """Critically damped second-order tracker of stamps: three linear filters, sample by sample.
 
     With ``x[n] = stamp[n] - (t_0 + n * period)`` and a double pole at r, the smoothed level is
     ``x`` filtered by ``(a + (b - a) z^-1) / (1 - r z^-1)^2`` with ``a = 1 - r^2``,
-    ``b = (1 - r)^2``, and the innovation by ``(1 - z^-1)^2 / (1 - r z^-1)^2``. Linear filters with
-    carried state give the same bits whatever the chunking.
+    ``b = (1 - r)^2``, and the innovation by ``(1 - z^-1)^2 / (1 - r z^-1)^2``; both in direct form
+    II transposed. A stamp is one number, so plain floats are several times faster than arrays, and
+    the same bits whatever the chunking.
+
+    Parameters
+    ----------
+    period_s : float
+        Sampling period in seconds.
+    t_0 : float
+        Stamp of the first sample in seconds.
+    jitter_s : float
+        Jitter to begin with, in seconds.
     """
 
-    period_s: float
-    t_0: float
-    jitter_s: float
-    n: int = 0
-    level_state: Floats = field(default_factory=lambda: np.zeros(2))
-    innovation_state: Floats = field(default_factory=lambda: np.zeros(2))
-
-    def run(self, stamps_s: Floats) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
-        """Return smoothed stamps, innovations, jitter estimates, and the states after the run."""
-        r = float(np.exp(-self.period_s / TRACK_S))
-        denominator = [1.0, -2.0 * r, r * r]
-        a, b = 1.0 - r * r, (1.0 - r) ** 2
-        line = self.t_0 + (self.n + np.arange(len(stamps_s))) * self.period_s
-        x = stamps_s - line
-        level, level_state = lfilter([a, b - a], denominator, x, zi=self.level_state)
-        innovation, innovation_state = lfilter(
-            [1.0, -2.0, 1.0], denominator, x, zi=self.innovation_state
-        )
-        k = float(np.exp(-self.period_s / JITTER_S))
-        size = np.minimum(np.abs(innovation), JITTER_CAP_S)
-        jitter, _ = lfilter([1.0 - k], [1.0, -k], size, zi=[k * self.jitter_s])
-        return line + level, innovation, jitter, (level_state, innovation_state)
-
-    def advance(self, n: int, jitter_s: float, states: tuple[Floats, Floats]) -> None:
-        self.n += n
+    def __init__(self, period_s: float, t_0: float, jitter_s: float) -> None:
         self.jitter_s = jitter_s
-        self.level_state, self.innovation_state = states
+        self.n = 0
+        self._period_s = period_s
+        self._t_0 = t_0
+        self._r = math.exp(-period_s / TRACK_S)
+        self._k = math.exp(-period_s / JITTER_S)
+        self._level = (0.0, 0.0)
+        self._innovation = (0.0, 0.0)
+
+    def follow(self, stamps_s: list[float]) -> tuple[list[float], float]:
+        """Follow stamps up to the first that jumps.
+
+        Parameters
+        ----------
+        stamps_s : list of float
+            Stamps in seconds.
+
+        Returns
+        -------
+        smooth_s : list of float
+            Smoothed stamps, shorter than what was given where one jumped.
+        jump_s : float
+            By how much it did, in seconds; 0 for none. It is not yet part of the track.
+        """
+        r, k, period_s = self._r, self._k, self._period_s
+        a, b = 1.0 - r * r, (1.0 - r) ** 2
+        level_1, level_2 = self._level
+        innovation_1, innovation_2 = self._innovation
+        jitter_s, n, jump_s = self.jitter_s, self.n, 0.0
+        smooth_s = []
+        for stamp_s in stamps_s:
+            line = self._t_0 + n * period_s
+            x = stamp_s - line
+            innovation = innovation_1 + x
+            threshold = max(GAP_PERIODS * period_s, GAP_JITTERS * jitter_s)
+            if innovation > threshold or innovation < -max(threshold, MAX_BACK_S):
+                jump_s = innovation
+                break
+            level = level_1 + a * x
+            level_1 = level_2 + (b - a) * x + 2.0 * r * level
+            level_2 = -r * r * level
+            innovation_1 = innovation_2 - 2.0 * x + 2.0 * r * innovation
+            innovation_2 = x - r * r * innovation
+            jitter_s = k * jitter_s + (1.0 - k) * min(abs(innovation), JITTER_CAP_S)
+            smooth_s.append(line + level)
+            n += 1
+        self._level, self._innovation = (level_1, level_2), (innovation_1, innovation_2)
+        self.jitter_s, self.n = jitter_s, n
+        return smooth_s, jump_s
 
 
 def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, bool]]:
     """Return ``(start, stop, value)`` of every run of equal values."""
-    if len(mask) == 0:
+    n = len(mask)
+    if n == 0:
         return []
-    edges = [0, *(np.flatnonzero(mask[1:] != mask[:-1]) + 1).tolist(), len(mask)]
+    n_true = np.count_nonzero(mask)
+    if n_true in (0, n):
+        return [(0, n, n_true == n)]
+    edges = [0, *(np.flatnonzero(mask[1:] != mask[:-1]) + 1).tolist(), n]
     return [(a, b, bool(mask[a])) for a, b in itertools.pairwise(edges)]
 
 
@@ -252,21 +288,12 @@ class RegularTimeline:
                 self._tracker = _Tracker(self.period_s, float(stamps_s[0]), self._jitter_s)
                 self._last_good = None
                 self._t_segment, self._n_segment = float(stamps_s[0]), 0
-            tracker = self._tracker
-            smooth, innovation, jitter, states = tracker.run(stamps_s)
-            previous = np.concatenate([[tracker.jitter_s], jitter[:-1]])
-            threshold = np.maximum(GAP_PERIODS * self.period_s, GAP_JITTERS * previous)
-            jumped = (innovation > threshold) | (innovation < -np.maximum(threshold, MAX_BACK_S))
-            if not jumped.any():
-                tracker.advance(len(stamps_s), float(jitter[-1]), states)
-                self._emit(spans, smooth, data)
-                break
-            n = int(np.argmax(jumped))
+            smooth_s, jump_s = self._tracker.follow(stamps_s.tolist())
+            n = len(smooth_s)
             if n:
-                smooth, _, jitter, states = tracker.run(stamps_s[:n])
-                tracker.advance(n, float(jitter[-1]), states)
-                self._emit(spans, smooth, data[:, :n])
-            self._jump(float(innovation[n]))
+                self._emit(spans, np.array(smooth_s), data[:, :n])
+            if n < len(stamps_s):
+                self._jump(jump_s)
             stamps_s, data = stamps_s[n:], data[:, n:]
         return spans
 
@@ -286,11 +313,12 @@ class RegularTimeline:
 
     def _emit(self, spans: list[Span], smooth: Floats, data: Floats) -> None:
         """Append finite samples as spans; bridge or break where samples are missing."""
-        finite = np.asarray(np.isfinite(data).all(axis=0))
         self._n_segment += len(smooth)
-        if finite.all():
+        is_number = np.isfinite(data)
+        if is_number.all():
             self._append(spans, smooth, data)
             return
+        finite = np.asarray(is_number.all(axis=0))
         self.counts.n_nonfinite += int((~finite).sum())
         for start, stop, good in _runs(finite):
             if good:

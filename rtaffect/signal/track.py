@@ -86,7 +86,9 @@ class Track(ABC):
             self._m_first = m_start
         n = data.shape[1]
         self._values.write(m_start, data)
-        self._states.write(m_start, np.broadcast_to(np.asarray(states, dtype=np.uint8), (1, n)))
+        row = np.empty((1, n), dtype=np.uint8)
+        row[:] = states
+        self._states.write(m_start, row)
         self.m_reached = max(self.m_reached, m_start + n)
 
     def reach(self, m_stop: int) -> None:
