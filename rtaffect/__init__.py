@@ -1,4 +1,4 @@
-"""rtaffect: valence and arousal from EEG, face and fMRI while a session runs.
+"""Valence and arousal from EEG, face and fMRI while a session runs.
 
 Importing this package loads nothing heavy: no torch, mne, cv2 or onnxruntime.
 """

@@ -11,7 +11,9 @@ import rtaffect
 
 HEAVY = ("torch", "mne", "mne_realtime", "cv2", "onnxruntime", "offline")
 MODULES = sorted(
-    module.name for module in pkgutil.walk_packages(rtaffect.__path__, prefix="rtaffect.")
+    module.name
+    for module in pkgutil.walk_packages(rtaffect.__path__, prefix="rtaffect.")
+    if not module.name.endswith("__main__")  # that one is to run the program
 )
 
 

@@ -253,4 +253,5 @@ def _add(parent: ET.Element, tag: str, text: str | None = None) -> ET.Element:
 
 
 def _xml(root: ET.Element) -> bytes:
-    return b'<?xml version="1.0"?>' + ET.tostring(root, encoding="utf-8")
+    text: bytes = ET.tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0"?>' + text

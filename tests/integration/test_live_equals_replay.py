@@ -118,7 +118,9 @@ def test_live_equals_replay_bit_for_bit(tmp_path: Path, sender: str) -> None:
         recorder = Recorder(path, source.infos, session={})
         run(source, bundle, live, recorder, live=True)
     # The session was eventful enough to mean something.
-    offsets = [e.offset_s for e in live.events if isinstance(e, ClockOffset) and e.modality == "eeg"]
+    offsets = [
+        e.offset_s for e in live.events if isinstance(e, ClockOffset) and e.modality == "eeg"
+    ]
     assert len(offsets) > 8
     assert max(offsets) - min(offsets) > 0.29
     assert {e.state.value for e in live.events if isinstance(e, StreamEvent)} == {

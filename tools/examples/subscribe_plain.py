@@ -16,7 +16,7 @@ socket = context.socket(zmq.SUB)
 socket.subscribe("estimate/")
 socket.connect(address)
 
-last_seq = {}
+last_seq: dict[tuple[str, str], int] = {}
 while left:
     topic, header = socket.recv_multipart()
     message = json.loads(header)
