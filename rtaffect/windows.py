@@ -82,8 +82,7 @@ class WindowChain:
         self._now = now
         if self._index is None:
             self._index = math.floor(now / self.spec.hop_s) + 1
-        for modality in self._tracks:
-            self._t_heard.setdefault(modality, now)
+            self._t_heard = dict.fromkeys(self._tracks, now)
         windows = list(self._close())
         track = None if not hasattr(event, "modality") else self._tracks.get(event.modality)
         if track is None:

@@ -26,7 +26,7 @@ def rereference(
     """
     match reference:
         case "average":
-            mean: npt.NDArray[np.float64] = data.mean(axis=0)
+            mean: npt.NDArray[np.float64] = np.add.reduce(data, axis=0) / len(data)
             return data - mean
         case "none":
             return data

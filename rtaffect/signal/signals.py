@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from rtaffect.core.spec import SignalSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
@@ -117,7 +118,8 @@ class SignalTrack(Track):
         if self.interpolated:
             block = replace(block, data=self.plan.rebuild(block.data))
         bad = self._quality.process(block.data)
-        self._bad_blocks[block.index] = bool(bad.mean() > self.spec.quality.max_bad_channels)
+        share = int(np.count_nonzero(bad)) / len(bad)
+        self._bad_blocks[block.index] = share > self.spec.quality.max_bad_channels
         self._bad_blocks.pop(block.index - 4 * self._n_delay_blocks - 1, None)
         self.t_newest = float(block.stamps_s[-1])
         m_start, data, bridged = self._resampler.push(block, period_s=period_s)
@@ -137,6 +139,19 @@ class SignalTrack(Track):
             states[large.mean(axis=0) > self.spec.quality.max_bad_channels] |= ARTIFACT
             self.write(m_start, data, states)
         self.reach((block.index + 1 - self._n_delay_blocks) * self._resampler.n_per_block)
+
+    def _states_of(self, m_start: int, bridged: npt.NDArray[np.bool_]) -> States:
+        """Return the states of the grid samples from ``m_start`` on."""
+        states = np.full(len(bridged), PRESENT, dtype=np.uint8)
+        states[bridged] |= BRIDGED
+        m = m_start + np.arange(len(bridged))
+        if m_start / self.sfreq < self._t_settled:
+            states[m / self.sfreq < self._t_settled] |= UNSETTLED
+        n_per_block = self._resampler.n_per_block
+        for index in range(m_start // n_per_block, int(m[-1]) // n_per_block + 1):
+            if self._bad_blocks.get(index, False):
+                states[m // n_per_block == index] |= ARTIFACT
+        return states
 
     def usable(self, coverage: float, states: States) -> bool:  # noqa: ARG002
         """No sample of the window is absent: a model never sees two sides of a gap as one."""

@@ -143,13 +143,15 @@ class _Tracker:
         level_1, level_2 = self._level
         innovation_1, innovation_2 = self._innovation
         jitter_s, n, jump_s = self.jitter_s, self.n, 0.0
+        shortest_s = GAP_PERIODS * period_s
         smooth_s = []
         for stamp_s in stamps_s:
             line = self._t_0 + n * period_s
             x = stamp_s - line
             innovation = innovation_1 + x
-            threshold = max(GAP_PERIODS * period_s, GAP_JITTERS * jitter_s)
-            if innovation > threshold or innovation < -max(threshold, MAX_BACK_S):
+            size = abs(innovation)
+            is_jump = size > shortest_s and size > GAP_JITTERS * jitter_s
+            if is_jump and (innovation > 0.0 or size > MAX_BACK_S):
                 jump_s = innovation
                 break
             level = level_1 + a * x
@@ -157,7 +159,7 @@ class _Tracker:
             level_2 = -r * r * level
             innovation_1 = innovation_2 - 2.0 * x + 2.0 * r * innovation
             innovation_2 = x - r * r * innovation
-            jitter_s = k * jitter_s + (1.0 - k) * min(abs(innovation), JITTER_CAP_S)
+            jitter_s = k * jitter_s + (1.0 - k) * (size if size < JITTER_CAP_S else JITTER_CAP_S)
             smooth_s.append(line + level)
             n += 1
         self._level, self._innovation = (level_1, level_2), (innovation_1, innovation_2)
