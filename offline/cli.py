@@ -2,9 +2,12 @@
 
 import os
 
-# Participants are simulated in processes side by side, whose small matrices gain nothing from more
-# threads; the library looks at this when it loads. Torch keeps its own threads for training.
+# One thread each: the matrices are small, participants are simulated in processes side by side, and
+# sums that are always split the same way make a run repeatable. The libraries look at these when
+# they load; a lab's own setting stays.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import shlex
 import sys

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -118,6 +119,7 @@ def make_bundle(
         t_max=wanted.t_max,
         targets=targets,
         training=training,
+        examples=_examples(people["test"][0], n_windows=max(8, wanted.t_max)),
     )
 
 
@@ -134,6 +136,16 @@ def _read(
         people[role].append(person)
         reporter.on_participant(n_done, n_total)
     return people
+
+
+def _examples(person: Participant, *, n_windows: int) -> dict[str, Tensor]:
+    """Return some windows, as many again without a face where there may be one."""
+    picks = np.arange(n_windows) % len(person.index)
+    windows = {key: torch.from_numpy(array[picks]) for key, array in person.inputs.items()}
+    return {
+        key: torch.cat([x, torch.zeros_like(x) if key.startswith("face") else x])
+        for key, x in windows.items()
+    }
 
 
 def _measure(
