@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import typer
 
+from rtaffect.core.errors import RecordingError
+
 if TYPE_CHECKING:
     from rtaffect.config import Session
     from rtaffect.config.session import DecoderSettings
@@ -81,8 +83,8 @@ def replay(
             tell_summary(summary)
             if out is not None:
                 tell(f"Estimates are in {out}.")
-            if summary.n_windows == 0 or (summary.n_answers == 0 and not came):
-                _explain_no_answer(source)
+            if summary.n_answers == 0 and not came:
+                raise _no_answer(source, wanted)
             if summary.failures:
                 raise typer.Exit(1)
     if came:
@@ -177,10 +179,24 @@ def _send(source: "RecordingSource") -> None:
     sender.close()
 
 
-def _explain_no_answer(source: "RecordingSource") -> None:
-    from rtaffect.cli.running import tell
+def _no_answer(source: "RecordingSource", wanted: "tuple[DecoderSettings, ...]") -> RecordingError:
+    from rtaffect.bundle import find_bundle, load_bundle
+    from rtaffect.signal.timeline import MEASURE_S
 
-    tell(
-        f"No window could be decoded: the recording is {source.duration_s:.1f} s long; the first "
-        "answer needs about 5 s (one to measure the rate, three of a window without a gap)."
+    window_s = min(
+        load_bundle(find_bundle(entry.bundle)).manifest.windows.window_s for entry in wanted
     )
+    least_s = MEASURE_S + window_s
+    length = f"The recording is {source.duration_s:.1f} s long"
+    if source.duration_s < least_s + 1.0:
+        msg = (
+            f"{length}, too short for an estimate: that needs {MEASURE_S:g} s to measure the rate, "
+            f"a window of {window_s:g} s without a gap, and a little after it. Record at least "
+            f"{least_s + 1.0:g} s."
+        )
+    else:
+        msg = (
+            f"{length}, and no window of it could be decoded: a model needs {window_s:g} s without "
+            "a gap. The flags above say what stood in the way."
+        )
+    return RecordingError(msg)

@@ -320,7 +320,8 @@ def _why_not_bound(address: str, error: zmq.ZMQError) -> str:
         return (
             f"Port {port} must be free, and something else on this machine has {address}: perhaps "
             "another `rtaffect live` or `rtaffect demo` that still runs. End that one, or choose "
-            "another port: `--publish tcp://127.0.0.1:5578`, and give it to the subscribers."
+            "another port in the session file (`publish: address: tcp://127.0.0.1:5578`), and give "
+            "it to the subscribers."
         )
     return (
         f"The address must be one of this machine, like {ADDRESS} or ipc:///tmp/rtaffect, got "

@@ -120,7 +120,11 @@ def declare_unit(info: StreamInfo, unit: str) -> StreamInfo:
     UnitError
         `unit` is not one, or a channel says another.
     """
-    declared = microvolts_per(unit)
+    try:
+        declared = microvolts_per(unit)
+    except UnitError as error:
+        msg = f"{error} The session file says it (`streams: {info.modality}: unit`)."
+        raise UnitError(msg) from None
     units = list(_unit_per_channel(info))
     others: dict[str, list[str]] = {}
     for i, own in enumerate(units):

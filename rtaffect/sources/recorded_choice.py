@@ -125,10 +125,17 @@ def _not_there(choice: StreamChoice, files: Sequence[RecordedFile]) -> Recording
     for file in files:
         lines.append(f"{file.path} holds:")
         lines += [f"  {stream}" for stream in file.streams]
-    lines.append(
-        f"Say by type, name or source_id which one is the {choice.modality}, under streams: "
-        f"{choice.modality}: in the session file."
-    )
+        lines += [f"  ({note})" for note in file.notes]
+    if any(stream.selectable for file in files for stream in file.streams):
+        lines.append(
+            f"Say by type, name or source_id which one is the {choice.modality}, under streams: "
+            f"{choice.modality}: in the session file."
+        )
+    else:
+        lines.append(
+            "None of them has both channels and samples: nothing was recorded that could be "
+            "decoded. Was the sender sending, and the recorder closed?"
+        )
     return RecordingError("\n".join(lines))
 
 

@@ -382,7 +382,7 @@ def test_a_port_in_use_is_named_with_what_to_do(publisher: ZmqPublisher) -> None
         ZmqPublisher(publisher.address, session=session(), session_id="two", clock=None)
     port = publisher.address.rpartition(":")[2]
     assert f"Port {port} must be free" in str(caught.value)
-    assert "--publish tcp://127.0.0.1:5578" in str(caught.value)
+    assert "publish: address: tcp://127.0.0.1:5578" in str(caught.value)
 
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1:notaport", "tcp://localhost:x"])
