@@ -531,6 +531,7 @@ MESSAGES: Mapping[str, type[Message]] = {
 """Kinds of messages, by the first word of the topic."""
 
 
+@cache
 def topic_of(kind: str, decoder: str = "") -> str:
     """Return the topic of a kind of message, of a decoder where the kind has one each.
 
@@ -610,15 +611,19 @@ def _refuse_constant(word: str) -> None:
 
 def plain(value: Any) -> Any:
     """Return a message, or a part of one, as JSON types; what is not finite becomes null."""
+    kind: Any = type(value)
+    if kind is str:  # by far the most frequent first
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | int):
         return value
+    if kind is tuple:
+        return [plain(item) for item in value]
+    if is_dataclass(value):
+        return {name: plain(getattr(value, name)) for name in _json_fields(kind)}
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
-    if is_dataclass(value):
-        kind: Any = type(value)
-        return {name: plain(getattr(value, name)) for name in _json_fields(kind)}
     return [plain(item) for item in value]
 
 

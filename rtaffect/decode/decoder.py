@@ -6,6 +6,7 @@ t - 6 s ... (non-overlapping, as in training), as far back as the run is unbroke
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -181,17 +182,17 @@ class Decoder:
             for name, target in manifest.targets.items()
         }
         coverage = {
-            modality: float(np.mean([part.coverage[modality] for part in run]))
+            modality: fmean(part.coverage[modality] for part in run)
             for modality in manifest.windows.modalities
         }
         used = frozenset[str]().union(*(part.usable for part in run))
-        certainty = float(np.mean([target.certainty for target in targets.values()]))
+        certainty = fmean(target.certainty for target in targets.values())
         return Estimate(
             decoder=self.name,
             t_start=window.t_start,
             t_end=window.t_end,
             targets=targets,
-            confidence=certainty * float(np.mean([coverage[m] for m in sorted(used)])),
+            confidence=certainty * fmean(coverage[m] for m in sorted(used)),
             coverage=coverage,
             flags=_sorted(self._simulated.union(*(part.flags for part in run))),
             contributions={self.name: 1.0},

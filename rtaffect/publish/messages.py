@@ -7,7 +7,7 @@ import numpy as np
 
 from rtaffect import wire
 from rtaffect.bundle import Bundle
-from rtaffect.core.estimate import Estimate, as_jsonable
+from rtaffect.core.estimate import Estimate
 from rtaffect.core.health import Health
 from rtaffect.core.sinks import Matrix
 from rtaffect.core.streams import Chunk, StreamEvent, StreamInfo
@@ -69,7 +69,27 @@ def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo])
 
 def estimate_body(estimate: Estimate) -> wire.Estimate:
     """Return an estimate; its JSON is the estimate's canonical form."""
-    return wire.build(wire.Estimate, wire.plain(as_jsonable(estimate)), where="estimate")
+    return wire.Estimate(
+        decoder=estimate.decoder,
+        t_start=estimate.t_start,
+        t_end=estimate.t_end,
+        targets={
+            name: wire.Target(
+                classes=target.classes,
+                probabilities=target.probabilities,
+                edges=target.edges,
+                expected=target.expected if target.edges else None,
+                spread=target.spread if target.edges else None,
+            )
+            for name, target in estimate.targets.items()
+        },
+        confidence=estimate.confidence,
+        coverage=estimate.coverage,
+        flags=tuple((modality, flag.value) for modality, flag in estimate.flags),
+        contributions=estimate.contributions,
+        n_slices=estimate.n_slices,
+        bundle_digest=estimate.bundle_digest,
+    )
 
 
 def health_body(health: Health) -> wire.Health:

@@ -190,12 +190,10 @@ class ZmqPublisher:
         """Answer new subscriptions; never waits."""
         with _zmq_errors():
             for _ in range(MAX_SERVED):
-                try:
-                    heard = self._socket.recv(zmq.NOBLOCK)
-                except zmq.Again:
+                if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                     self._mistaken = False
                     return
-                self._hear(heard)
+                self._hear(self._socket.recv(zmq.NOBLOCK))
 
     def _hear(self, heard: bytes) -> None:
         """Act on one subscription (first byte 1), its end (0), or what should not have been sent.
