@@ -25,7 +25,7 @@ class PearsonPublisher:
     """
 
     def __init__(self, address: str, clock: Callable[[], float]) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.PUB)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
         self._socket.bind(address)
         self._clock = clock
         self._ring = np.zeros((2 * N_WINDOW, 33), dtype=np.float32)

@@ -10,7 +10,7 @@ import sys
 import time
 import venv
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,19 +119,15 @@ def end(process: "subprocess.Popen[str]", patience_s: float = 10.0) -> None:
     """Ask a process to end, then make it and its children."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            pass
     kill(process)
 
 
 def kill(process: "subprocess.Popen[str]") -> None:
     """Kill a process group at once."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -197,7 +193,7 @@ def headless(bundle: Bundle, folder: Path) -> Bundle:
         constants.append(
             helper.make_tensor(f"{name}_weights", TensorProto.FLOAT, [1, n], list(range(n)))
         )
-    shape = [1, "T", *manifest.slices.shape]
+    shape: list[int | str | None] = [1, "T", *manifest.slices.shape]
     graph = helper.make_graph(
         nodes,
         "mean",

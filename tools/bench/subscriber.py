@@ -48,7 +48,7 @@ def receive_ours(address: str, notes: dict[str, list[Any]]) -> None:
 
 def receive_peer(address: str, notes: dict[str, list[Any]]) -> None:
     """Note what `peer.PearsonPublisher` sends."""
-    socket = zmq.Context.instance().socket(zmq.SUB)
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
     socket.subscribe(b"")
     socket.connect(address)
     while True:
