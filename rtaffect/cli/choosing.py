@@ -44,9 +44,11 @@ def fitting_bundle(ch_names: Mapping[str, Sequence[str]]) -> str:
             present = [spec for modality, spec in modalities.items() if modality in ch_names]
             uses[name] = sum(len(spec.ch_names) for spec in present)
     if not uses:
+        at_hand = [f"  the {m} has {', '.join(names)}" for m, names in ch_names.items()]
         msg = "\n".join(
             [
                 "No shipped model fits the channels at hand:",
+                *at_hand,
                 *(lacks or ["  none is installed"]),
                 "Correct labels (streams.eeg.rename in a session file), or use your own model.",
             ]
