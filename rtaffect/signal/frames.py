@@ -10,6 +10,7 @@ from rtaffect.core.face_features import FRAME_QUALITY, MIN_CONFIDENCE
 from rtaffect.core.spec import FrameSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
 from rtaffect.signal.timeline import (
+    LARGEST,
     MAX_AHEAD_S,
     OFFSET_STEP_S,
     Break,
@@ -114,7 +115,7 @@ class FrameTrack(Track):
 
     def _place(self, stamp_s: float, column: Floats) -> None:
         frame = column[self._picks]
-        finite = bool(np.isfinite(frame).all())
+        finite = bool((np.abs(frame) <= LARGEST).all())  # NaN and infinities are not
         self._counts.n_nonfinite += not finite
         trusted = all(
             column[at] >= (MIN_CONFIDENCE if name == "confidence" else 0.5)

@@ -27,6 +27,7 @@ GAP_PERIODS = 1.5  # a jump smaller than this is never a gap
 GAP_JITTERS = 5.0  # nor one that is within so many times the stream's own jitter
 MAX_AHEAD_S = 1.0  # a sample cannot come from further in the future than this
 OFFSET_STEP_S = 0.05  # an offset that steps by more means that a clock was set
+LARGEST = 1e9  # no electrode sits at a thousand volts: beyond is an error value, no measurement
 MAX_BACK_S = 0.05  # a step back beyond this (and beyond jitter) means that the clock was set
 
 
@@ -228,7 +229,8 @@ class RegularTimeline:
         stamps_s : ndarray of float64, shape (n_times,)
             Stamps on the runtime's clock.
         data : ndarray of float64, shape (n_channels, n_times)
-            Samples; one that is not finite in any channel counts as missing.
+            Samples; one that is no measurement in any channel (NaN, infinite, absurd) counts as
+            missing.
         t_received : float
             Arrival on the runtime's clock.
         """
@@ -316,7 +318,7 @@ class RegularTimeline:
     def _emit(self, spans: list[Span], smooth: Floats, data: Floats) -> None:
         """Append finite samples as spans; bridge or break where samples are missing."""
         self._n_segment += len(smooth)
-        is_number = np.isfinite(data)
+        is_number = np.abs(data) <= LARGEST  # NaN and infinities are not
         if is_number.all():
             self._append(spans, smooth, data)
             return
