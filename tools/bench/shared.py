@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,9 @@ import psutil  # type: ignore[import-untyped]
 import yaml
 
 from rtaffect.bundle import Bundle, find_bundle, load_bundle, write_bundle
+from rtaffect.publish.recorder import Recorder
+from rtaffect.simulate.participant import Participant
+from rtaffect.simulate.source import SimulatedSource
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -214,7 +217,9 @@ def headless(bundle: Bundle, folder: Path) -> Bundle:
     return write_bundle(folder / "headless", changed, files)
 
 
-def session_file(folder: Path, bundle: Bundle, *, source_id: str, address: str) -> Path:
+def session_file(
+    folder: Path, bundle: Bundle, *, source_id: str, address: str, record: Path | None = None
+) -> Path:
     """Write a session file that decodes a sender's EEG and face on the CPU."""
     path = folder / "session.yaml"
     content: Mapping[str, object] = {
@@ -225,6 +230,34 @@ def session_file(folder: Path, bundle: Bundle, *, source_id: str, address: str) 
         "decoders": [{"bundle": str(bundle.path), "name": "bench"}],
         "publish": {"address": address},
         "provider": "cpu",
+        "record": None if record is None else {"path": str(record)},
     }
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+def record_simulated(path: Path, seconds: float) -> None:
+    """Write a recording of a simulated participant: 32 channels at 512 Hz, and the face."""
+    source = SimulatedSource(Participant(7), seconds, chunk_s=1 / 64)
+    recorder = Recorder(path, source.infos, session={})
+    for event in source.events():
+        recorder.on_event(event)
+    recorder.close()
+
+
+def one_core() -> None:
+    """Keep this process on one core, where the system allows to ask for it."""
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def timed_ms(work: Callable[[], object], n: int) -> npt.NDArray[np.float64]:
+    """Return how long each of `n` runs took, in milliseconds, after some that do not count."""
+    for _ in range(max(3, n // 10)):
+        work()
+    took = np.empty(n)
+    for i in range(n):
+        began = time.perf_counter()
+        work()
+        took[i] = (time.perf_counter() - began) * 1e3
+    return took
