@@ -3,17 +3,14 @@
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from offline.datasets.simulated import SimulatedSettings
 from offline.models import ModelSettings
-from rtaffect.core.errors import ConfigError
+from rtaffect.config.reading import read_settings
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_15, EEG_32
 from rtaffect.core.spec import FrameSpec, ModalitySpec, SignalSpec, WindowSpec
-
-MAX_RECIPE_BYTES = 1 << 16
 
 _MONTAGES = {"EEG_32": EEG_32, "EEG_15": EEG_15}
 
@@ -121,24 +118,4 @@ def load_recipe(path: Path) -> Recipe:
     ConfigError
         The file cannot be read, is no YAML, or holds what no recipe holds.
     """
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_RECIPE_BYTES + 1)
-    except OSError as error:
-        msg = f"A recipe is a YAML file; {path} cannot be read: {error.strerror}."
-        raise ConfigError(msg) from error
-    if len(text) > MAX_RECIPE_BYTES:
-        msg = f"A recipe must not be larger than {MAX_RECIPE_BYTES} bytes, {path} is."
-        raise ConfigError(msg)
-    try:
-        return Recipe.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        msg = f"{path} must be YAML: {error}"
-        raise ConfigError(msg) from error
-    except ValidationError as error:
-        lines = "\n".join(
-            f"  {'.'.join(str(part) for part in e['loc']) or 'recipe'}: {e['msg']}"
-            for e in error.errors(include_url=False)
-        )
-        msg = f"{path} is not a valid recipe:\n{lines}"
-        raise ConfigError(msg) from error
+    return read_settings(path, Recipe)

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rtaffect.cli.demo_summary import Seen
     from rtaffect.cli.view import View
     from rtaffect.client import Subscriber
     from rtaffect.sources.lsl_inlet import Inlet
-    from rtaffect.wire import EstimateMessage
 
 SEED = 90_001
 """The demo's participant: seeds from 1000 on are never trained on."""
 
-BUNDLE = "prior-dfcn-eeg-face"
 START_S = 20.0
 REFRESH_HZ = 10
 
@@ -67,22 +66,12 @@ def demo(
     tell(f"Took {time.monotonic() - started:.0f} s. Next: rtaffect --help")
 
 
-class Seen:
-    """What the view saw: estimates with the time of their arrival, and the truth."""
-
-    def __init__(self) -> None:
-        self.estimates: list[EstimateMessage] = []
-        self.latencies_s: list[float] = []
-        self.truth: list[tuple[float, float, float]] = []
-        self.n_gaps: dict[str, int] = {}
-        self.n_dropped = 0
-
-
-def _watch(address: str, truth_id: str, decoder: "subprocess.Popen[bytes]", log: Path) -> Seen:
+def _watch(address: str, truth_id: str, decoder: "subprocess.Popen[bytes]", log: Path) -> "Seen":
     """Show estimates beside the truth until the decoder ends."""
     from rich.console import Console
     from rich.live import Live
 
+    from rtaffect.cli.demo_summary import Seen
     from rtaffect.cli.view import View
     from rtaffect.client import Subscriber
 
@@ -111,7 +100,7 @@ def _watch(address: str, truth_id: str, decoder: "subprocess.Popen[bytes]", log:
     return seen
 
 
-def _take(subscriber: "Subscriber", seen: Seen, view: "View") -> None:
+def _take(subscriber: "Subscriber", seen: "Seen", view: "View") -> None:
     from rtaffect.sources.lsl_inlet import local_clock
     from rtaffect.wire import EstimateMessage, HealthMessage
 
@@ -140,7 +129,7 @@ def _truth(source_id: str) -> "Inlet | None":
     return None
 
 
-def _take_truth(inlet: "Inlet", seen: Seen, view: "View") -> None:
+def _take_truth(inlet: "Inlet", seen: "Seen", view: "View") -> None:
     data, stamps = inlet.pull(0.0)
     if len(stamps):
         seen.truth += zip(stamps.tolist(), data[0].tolist(), data[1].tolist(), strict=True)
@@ -148,6 +137,7 @@ def _take_truth(inlet: "Inlet", seen: Seen, view: "View") -> None:
 
 
 def _session(source_id: str, address: str) -> str:
+    from rtaffect.cli.demo_summary import BUNDLE
     from rtaffect.config import Session, dump_session
 
     streams = {m: {"source_id": f"{source_id}-{m}"} for m in ("eeg", "face", "markers")}

@@ -6,13 +6,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from rtaffect.cli.demo import Seen
     from rtaffect.simulate.agreement import Agreement
+    from rtaffect.wire import EstimateMessage
 
+BUNDLE = "prior-dfcn-eeg-face"
 TARGETS = ("valence", "arousal")
 
 
-def tell_agreement(seen: "Seen", *, seed: int) -> None:
+class Seen:
+    """What the view saw: estimates with the time of their arrival, and the truth."""
+
+    def __init__(self) -> None:
+        self.estimates: list[EstimateMessage] = []
+        self.latencies_s: list[float] = []
+        self.truth: list[tuple[float, float, float]] = []
+        self.n_gaps: dict[str, int] = {}
+        self.n_dropped = 0
+
+
+def tell_agreement(seen: Seen, *, seed: int) -> None:
     """Print the summary of a demo."""
     from rich.console import Console
     from rich.table import Table
@@ -48,7 +60,7 @@ def tell_agreement(seen: "Seen", *, seed: int) -> None:
     console.print("Simulated: these numbers say that the chain works, nothing about people.")
 
 
-def _live_agreement(seen: "Seen") -> "Mapping[str, Agreement]":
+def _live_agreement(seen: Seen) -> "Mapping[str, Agreement]":
     from rtaffect.simulate.agreement import agreement
 
     truth = np.array(seen.truth).reshape(-1, 3)
@@ -70,7 +82,6 @@ def _live_agreement(seen: "Seen") -> "Mapping[str, Agreement]":
 def _without_coupling(seed: int, duration_s: float) -> "Mapping[str, Agreement]":
     """Decode the same person in the same mood whose signals carry nothing of it."""
     from rtaffect.bundle import find_bundle, load_bundle
-    from rtaffect.cli.demo import BUNDLE
     from rtaffect.core.window import Flag
     from rtaffect.decode.decoder import Decoder
     from rtaffect.simulate.agreement import agreement

@@ -104,12 +104,16 @@ def _complaint(model: type[BaseModel], error: ErrorDetails) -> str:
     key = dotted(loc) or "the file"
     if kind == "extra_forbidden":
         return f"{key} is not a known key. {_hint(model, loc)}"
+    words = _description(model, loc)
+    takes = f"; it takes: {words}" if words else ""
     if kind == "missing":
-        return f"{key} is missing; it takes: {_description(model, loc)}."
+        return f"{key} is missing{takes}."
     if kind == "value_error":
         return f"{key}: {error['msg'].removeprefix('Value error, ')}."
+    if kind == "literal_error" and not words:
+        return f"{key} must be {error['ctx']['expected']}, got {shown(error['input'])}."
     reason = _REASONS.get(kind, error["msg"][0].lower() + error["msg"][1:])
-    return f"{key} {reason}, got {shown(error['input'])}; it takes: {_description(model, loc)}."
+    return f"{key} {reason}, got {shown(error['input'])}{takes}."
 
 
 def _hint(model: type[BaseModel], loc: tuple[str | int, ...]) -> str:
@@ -120,8 +124,8 @@ def _hint(model: type[BaseModel], loc: tuple[str | int, ...]) -> str:
 
 
 def _description(model: type[BaseModel], loc: Sequence[str | int]) -> str:
-    """Return the words of the deepest described field on the way to a key."""
-    words = "keys and values"
+    """Return the words of the deepest described field on the way to a key, "" where there is none."""
+    words = ""
     for end in range(1, len(loc) + 1):
         owner = _model_at(model, loc[: end - 1])
         field = owner.model_fields.get(str(loc[end - 1])) if owner else None
