@@ -5,6 +5,7 @@ Says plainly when there is no GPU; the CPU's numbers stand beside in any case.
 
 import argparse
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def main() -> None:
                 why = str(error)
                 continue
             outputs = tuple(graph.outputs)[:1]
-            took = timed_ms(lambda r=runner, p=part, o=outputs: r.run(inputs[p], o), args.runs)  # type: ignore[misc]
+            took = timed_ms(partial(runner.run, inputs[part], outputs), args.runs)
             answer = runner.run(inputs[part], outputs)[outputs[0]]
             first = answers.setdefault(part, answer)
             rows.append(

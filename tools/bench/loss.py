@@ -8,6 +8,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,7 @@ class Loss:
     t_back: float
 
 
-def lose(
-    arguments: tuple[str | Path, ...], *, python: Path | None, kind: str, address: str
-) -> Loss:
+def lose(arguments: Sequence[str | Path], *, python: Path | None, kind: str, address: str) -> Loss:
     """Kill and restart the sender under one consumer."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "notes.json"
@@ -153,7 +152,14 @@ def main() -> None:
     for name, python, (file, *options) in () if args.no_peers else peers:
         say(name)
         address = free_address()
-        command = (HERE / file, "--source-id", SOURCE_ID, "--address", address, *options)
+        command: tuple[str | Path, ...] = (
+            HERE / file,
+            "--source-id",
+            SOURCE_ID,
+            "--address",
+            address,
+            *options,
+        )
         loss = lose(command, python=python, kind="peer", address=address)
         rows.append(row_of_peer(name, loss))
     print(

@@ -16,7 +16,7 @@ from rtaffect.sources.recording import open_recording
 from rtaffect.windows import WindowChain
 
 
-def best_of(n: int, work: Callable[[], None]) -> float:
+def best_of(n: int, work: Callable[[], object]) -> float:
     """Return the shortest time of `n` runs in seconds: other processes only ever add."""
     took = []
     for _ in range(n):

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -68,10 +69,8 @@ def main() -> None:
     head = GraphRunner(bundle.read_graph(manifest.graphs.head), name="head", provider="cpu")
     for n_slices in range(manifest.slices.t_min, manifest.slices.t_max + 1):
         slices = rng.standard_normal((1, n_slices, *manifest.slices.shape)).astype(np.float32)
-        row(
-            f"head, T = {n_slices}",
-            lambda x=slices: head.run({"slices": x}, tuple(manifest.targets)),
-        )  # type: ignore[misc]
+        given = {"slices": slices}
+        row(f"head, T = {n_slices}", partial(head.run, given, tuple(manifest.targets)))
 
     encoder = GraphRunner(
         bundle.read_graph(manifest.graphs.encoder), name="encoder", provider="cpu"
