@@ -21,6 +21,7 @@ from rtaffect.core.streams import (
     StreamEvent,
     StreamInfo,
     StreamState,
+    Tick,
 )
 from rtaffect.core.window import Flag, ModalityWindow, Window
 from rtaffect.signal.blocks import BLOCKS_PER_S
@@ -84,8 +85,7 @@ class WindowChain:
             self._index = math.floor(now / self.spec.hop_s) + 1
             self._t_heard = dict.fromkeys(self._tracks, now)
         windows = list(self._close())
-        track = None if not hasattr(event, "modality") else self._tracks.get(event.modality)
-        if track is None:
+        if isinstance(event, Tick) or (track := self._tracks.get(event.modality)) is None:
             return windows
         match event:
             case Chunk():
@@ -110,14 +110,12 @@ class WindowChain:
     def _close(self) -> Iterator[Window]:
         while self._index is not None:
             t_end = self._index * self.spec.hop_s
-            if not self._is_complete(t_end):
+            if self._now < t_end or not self._is_complete(t_end):
                 return
             yield self._window(self._index, t_end)
             self._index += 1
 
     def _is_complete(self, t_end: float) -> bool:
-        if self._now < t_end:
-            return False
         if self._now >= t_end + self.spec.max_wait_s:
             return True
         return all(

@@ -141,6 +141,7 @@ class _Tracker:
         """
         r, k, period_s = self._r, self._k, self._period_s
         a, b = 1.0 - r * r, (1.0 - r) ** 2
+        b_a, two_r, r_r, one_k = b - a, 2.0 * r, r * r, 1.0 - k
         level_1, level_2 = self._level
         innovation_1, innovation_2 = self._innovation
         jitter_s, n, jump_s = self.jitter_s, self.n, 0.0
@@ -156,11 +157,11 @@ class _Tracker:
                 jump_s = innovation
                 break
             level = level_1 + a * x
-            level_1 = level_2 + (b - a) * x + 2.0 * r * level
-            level_2 = -r * r * level
-            innovation_1 = innovation_2 - 2.0 * x + 2.0 * r * innovation
-            innovation_2 = x - r * r * innovation
-            jitter_s = k * jitter_s + (1.0 - k) * (size if size < JITTER_CAP_S else JITTER_CAP_S)
+            level_1 = level_2 + b_a * x + two_r * level
+            level_2 = -r_r * level
+            innovation_1 = innovation_2 - 2.0 * x + two_r * innovation
+            innovation_2 = x - r_r * innovation
+            jitter_s = k * jitter_s + one_k * (size if size < JITTER_CAP_S else JITTER_CAP_S)
             smooth_s.append(line + level)
             n += 1
         self._level, self._innovation = (level_1, level_2), (innovation_1, innovation_2)
