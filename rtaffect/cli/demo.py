@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,11 +26,12 @@ SEED = 90_001
 
 START_S = 20.0
 REFRESH_HZ = 10
+INTERRUPTED = 130
 
 
 def demo(
     duration: Annotated[
-        float, typer.Option(min=15.0, max=600.0, help="Length of the session in seconds.")
+        float, typer.Option(min=30.0, max=600.0, help="Length of the session in seconds.")
     ] = 70.0,
     seed: Annotated[int, typer.Option(min=0, help="Who is simulated.")] = SEED,
 ) -> None:
@@ -45,7 +47,7 @@ def demo(
     from rtaffect.cli.running import tell
 
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="rtaffect-demo-") as folder, _interruptible():
+    with tempfile.TemporaryDirectory(prefix="rtaffect-demo-") as folder, _interruptible() as stop:
         tell(f"Starting simulated participant {seed} and the decoder ...")
         source_id = f"rtaffect-demo-{os.getpid()}"
         address = f"tcp://127.0.0.1:{_free_port()}"
@@ -61,13 +63,24 @@ def demo(
                 Path(folder) / "live.log",
             ) as decoder,
         ):
-            seen = _watch(address, f"{source_id}-truth", decoder, Path(folder) / "live.log")
+            seen = _watch(
+                address, f"{source_id}-truth", decoder, Path(folder) / "live.log", stop=stop
+            )
+    if stop.is_set():
+        raise typer.Exit(INTERRUPTED)
     tell_agreement(seen, seed=seed)
     tell(f"Took {time.monotonic() - started:.0f} s. Next: rtaffect --help")
 
 
-def _watch(address: str, truth_id: str, decoder: "subprocess.Popen[bytes]", log: Path) -> "Seen":
-    """Show estimates beside the truth until the decoder ends."""
+def _watch(
+    address: str,
+    truth_id: str,
+    decoder: "subprocess.Popen[bytes]",
+    log: Path,
+    *,
+    stop: threading.Event,
+) -> "Seen":
+    """Show estimates beside the truth until the decoder ends, or somebody ends the demo."""
     from rich.console import Console
     from rich.live import Live
 
@@ -79,13 +92,9 @@ def _watch(address: str, truth_id: str, decoder: "subprocess.Popen[bytes]", log:
     view = View(address)
     truth: Inlet | None = None
     console = Console(highlight=False)
-    with (
-        Subscriber(address) as subscriber,
-        Live(view, console=console, refresh_per_second=REFRESH_HZ, transient=False) as live,
-    ):
-        if not console.is_terminal:
-            live.stop()
-        while decoder.poll() is None:
+    shown = Live(view, console=console, refresh_per_second=REFRESH_HZ)
+    with Subscriber(address) as subscriber, shown if console.is_terminal else nullcontext():
+        while decoder.poll() is None and not stop.is_set():
             if truth is None:
                 truth = _truth(truth_id)
             else:
@@ -94,7 +103,7 @@ def _watch(address: str, truth_id: str, decoder: "subprocess.Popen[bytes]", log:
         seen.n_dropped = sum(subscriber.n_dropped.values())
         if truth is not None:
             truth.close()
-    if decoder.returncode != 0 or not seen.estimates:
+    if not stop.is_set() and (decoder.returncode != 0 or not seen.estimates):
         typer.echo(log.read_text(encoding="utf-8", errors="replace"), err=True)
         raise typer.Exit(1)
     return seen
@@ -182,14 +191,13 @@ def _child(arguments: list[str], log: Path) -> "Iterator[subprocess.Popen[bytes]
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does, so that no child outlives it."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+def _interruptible() -> Iterator[threading.Event]:
+    """Yield what Ctrl-C and SIGTERM set; an exception at any line could leave a child behind."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
     try:
-        yield
+        yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

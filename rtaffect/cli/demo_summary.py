@@ -36,8 +36,8 @@ def tell_agreement(seen: Seen, *, seed: int) -> None:
     if not settled:
         console.print("The session was too short for an estimate after warm-up.")
         return
-    span_s = settled[-1].estimate.t_end - settled[0].estimate.t_end
-    off = _without_coupling(seed, span_s + 8.0)
+    span_s = seen.estimates[-1].estimate.t_end - seen.estimates[0].estimate.t_end
+    off = _without_coupling(seed, span_s)
     table = Table(title="Agreement with the truth, after warm-up", title_justify="left", box=None)
     for heading in ("", "r", "same side of 0", "estimates", "effective n", "r with coupling off"):
         table.add_column(heading, justify="right" if heading else "left")

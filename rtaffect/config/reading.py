@@ -124,7 +124,7 @@ def _hint(model: type[BaseModel], loc: tuple[str | int, ...]) -> str:
 
 
 def _description(model: type[BaseModel], loc: Sequence[str | int]) -> str:
-    """Return the words of the deepest described field on the way to a key, "" where there is none."""
+    """Return the words of the deepest described field on the way to a key, else ""."""
     words = ""
     for end in range(1, len(loc) + 1):
         owner = _model_at(model, loc[: end - 1])
