@@ -1,5 +1,6 @@
 """``rtaffect replay``: decode a recording, or send it as if it were live."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from rtaffect.sources.recording import RecordingSource
 
 INTERRUPTED = 130
+
+LINGER_S = 0.5
+"""How long outlets stay open after the last sample: LSL drops what it has not sent by then."""
 
 
 def replay(
@@ -176,6 +180,7 @@ def _send(source: "RecordingSource") -> None:
         elif isinstance(event, Chunk):
             stamps_s = clocks[event.modality].apply(event) + shift_s
             sender.push(replace(event, stamps_s=stamps_s))
+    time.sleep(LINGER_S)
     sender.close()
 
 
