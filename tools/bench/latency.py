@@ -42,6 +42,7 @@ REQUIREMENTS = {
     "mne-lsl": ("mne-lsl", "pyzmq"),
 }
 STAGES = ("queue", "windows", "decode", "publish", "compute")
+REASONS = {"gap", "stale", "late", "missing", "warmup", "artifact"}
 HEADER = (
     "consumer",
     "push",
@@ -51,6 +52,7 @@ HEADER = (
     "CPU %",
     "RSS MB",
     "windows",
+    "with a flagged gap",
     "with an unflagged gap",
 )
 
@@ -111,21 +113,23 @@ def row_of_ours(name: str, push: str, run: Run) -> tuple[object, ...]:
     """Return the runtime's row."""
     began = run.notes["estimates"][0]["t"] + SETTLE_S
     estimates = [e for e in run.notes["estimates"] if e["t"] >= began]
-    t = np.array([e["t"] for e in estimates])
-    t_closed = np.array([e["t_closed"] for e in estimates])
+    answers = [e for e in estimates if e["n_slices"]]  # the others cost less
+    t = np.array([e["t"] for e in answers])
+    t_closed = np.array([e["t_closed"] for e in answers])
     pushed = run.log[np.searchsorted(run.log[:, 1], t_closed, side="right") - 1, 1]
     n_lost = lost_samples(run)
-    incomplete = [e for e in estimates if e["coverage"] < 1.0 and not e["flags"]]
+    incomplete = [e for e in estimates if e["coverage"] < 1.0 and not REASONS & set(e["flags"])]
     unflagged = len(incomplete) if n_lost == 0 else f"{len(incomplete)} ({n_lost} samples lost)"
     return (
         name,
         push,
         p50_p99((t - t_closed) * 1e3),
         p50_p99((t - pushed) * 1e3),
-        p50_p99(np.array([e["age_s"] for e in estimates]) * 1e3, 0),
+        p50_p99(np.array([e["age_s"] for e in answers]) * 1e3, 0),
         f"{run.use.cpu_percent:.1f}",
         f"{run.use.rss_mb:.0f}",
         len(estimates),
+        sum("gap" in e["flags"] for e in estimates),
         unflagged,
     )
 
@@ -166,6 +170,7 @@ def row_of_peer(name: str, push: str, run: Run) -> tuple[object, ...]:
         f"{run.use.cpu_percent:.1f}",
         f"{run.use.rss_mb:.0f}",
         len(estimates),
+        "-",
         sum(e["n_jumps"] > 0 for e in estimates),
     )
 

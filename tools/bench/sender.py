@@ -44,6 +44,12 @@ def main() -> int:
     parser.add_argument("--source-id", default="rtaffect-bench")
     parser.add_argument("--push", choices=("sample", "chunk"), default="sample")
     parser.add_argument("--chunk", type=int, default=16, help="samples in a chunk")
+    parser.add_argument(
+        "--stamps",
+        choices=("clock", "push"),
+        default="clock",
+        help="of the amplifier's sample clock, or of the push, however late that is",
+    )
     parser.add_argument("--seconds", type=float, default=100.0)
     parser.add_argument("--log", type=Path, help="write (last counter, time of push) as .npy")
     args = parser.parse_args()
@@ -80,10 +86,11 @@ def main() -> int:
             i_frame += 1
         time.sleep(max(0.0, due - pylsl.local_clock()))
         t_push = pylsl.local_clock()
+        stamp = due if args.stamps == "clock" else t_push
         if step == 1:
-            outlet.push_sample(eeg[stop - 1], t_push)
+            outlet.push_sample(eeg[stop - 1], stamp)
         else:
-            outlet.push_chunk(eeg[stop - step : stop], t_push)
+            outlet.push_chunk(eeg[stop - step : stop], stamp)
         log.append((stop - 1, t_push))
         if stop == step:
             print(f"{t_push:.6f}", flush=True)  # the first sample is out
