@@ -7,13 +7,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from kept import Kept
 from tiny_bundle import write_tiny_bundle
 
 from rtaffect.bundle import Bundle
-from rtaffect.core.estimate import Estimate
-from rtaffect.core.health import Health
-from rtaffect.core.sinks import Matrix, Timing
-from rtaffect.core.streams import Chunk, ClockOffset, Event, Source, StreamChoice, StreamEvent
+from rtaffect.core.streams import Chunk, ClockOffset, Source, StreamChoice, StreamEvent
 from rtaffect.core.window import Flag
 from rtaffect.decode.decoder import Decoder
 from rtaffect.engine import Engine
@@ -26,33 +24,6 @@ from rtaffect.sources.lsl_inlet import Inlet, local_clock
 from rtaffect.sources.recording import open_recording
 
 pytestmark = pytest.mark.integration
-
-
-class Kept:
-    """A sink that keeps events and estimates."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.estimates: list[Estimate] = []
-
-    def on_event(self, event: Event) -> None:
-        self.events.append(event)
-
-    def on_estimate(self, estimate: Estimate, timing: Timing) -> None:
-        assert timing.t_decoded >= timing.t_closed
-        self.estimates.append(estimate)
-
-    def on_health(self, health: Health) -> None:
-        """Not kept."""
-
-    def wants_matrices(self, decoder: str) -> bool:
-        return False
-
-    def on_matrix(self, matrix: Matrix) -> None:
-        """Never called."""
-
-    def close(self) -> None:
-        """Nothing to let go."""
 
 
 @pytest.fixture
