@@ -637,6 +637,11 @@ def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
+@cache
+def _form(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(hint), get_args(hint)
+
+
 def build(
     cls: type[T],
     value: object,
@@ -678,9 +683,11 @@ def build(
 
 def _checked(value: object, hint: Any, where: str) -> Any:
     """Return a value of JSON as the type that a field declares."""
+    if hint in _SCALARS and _SCALARS[hint](value):  # by far the most frequent first
+        return hint(value)
     if is_dataclass(hint):
         return build(hint, value, where=where)  # type: ignore[arg-type]
-    origin, args = get_origin(hint), get_args(hint)
+    origin, args = _form(hint)
     if origin is UnionType:
         known = next(each for each in args if each is not NoneType)
         return None if value is None else _checked(value, known, where)
@@ -699,8 +706,6 @@ def _checked(value: object, hint: Any, where: str) -> Any:
                 _checked(item, kind, f"{where}[{i}]")
                 for i, (item, kind) in enumerate(zip(value, each, strict=True))
             )
-    if hint in _SCALARS and _SCALARS[hint](value):
-        return hint(value)
     msg = f"{where} must be {_words(hint)}, got {_shown(value)}."
     raise WireError(msg)
 
