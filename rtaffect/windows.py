@@ -30,7 +30,7 @@ from rtaffect.signal.signals import SignalTrack
 from rtaffect.signal.timeline import Break
 from rtaffect.signal.track import Track
 
-MIN_RATE = 0.95  # of the model's rate: a slower signal lacks what the model looks at
+LEAP_S = 600.0  # nobody asks for every window of a longer silence: a machine slept, a file pauses
 
 
 class WindowChain:
@@ -84,7 +84,8 @@ class WindowChain:
         if self._index is None:
             self._index = math.floor(now / self.spec.hop_s) + 1
             self._t_heard = dict.fromkeys(self._tracks, now)
-        windows = list(self._close())
+        windows = self._leap() if now - self._index * self.spec.hop_s > LEAP_S else []
+        windows += self._close()
         if isinstance(event, Tick) or (track := self._tracks.get(event.modality)) is None:
             return windows
         match event:
@@ -106,6 +107,13 @@ class WindowChain:
     def health(self, now: float) -> dict[str, StreamHealth]:
         """Return how each stream of this decoder is doing at `now` (runtime clock)."""
         return {name: self._stream_health(name, now) for name in self._tracks}
+
+    def _leap(self) -> list[Window]:
+        """Return the first window of a long silence, and go on behind the last."""
+        assert self._index is not None
+        first = self._window(self._index, self._index * self.spec.hop_s)
+        self._index = math.floor((self._now - self.spec.max_wait_s) / self.spec.hop_s)
+        return [first]
 
     def _close(self) -> Iterator[Window]:
         while self._index is not None:

@@ -1,5 +1,7 @@
 """Windows: the same bits whatever the chunking; nothing missing goes unsaid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -244,3 +246,21 @@ def test_samples_are_counted() -> None:
 def test_the_made_up_samples_depend_on_their_stamps_alone() -> None:
     stamps = 5 + np.arange(100) / 256
     np.testing.assert_array_equal(eeg_samples(stamps), eeg_samples(stamps))
+
+
+def test_a_long_silence_is_leapt_over_with_one_window_that_tells_of_it() -> None:
+    before = session(12.0)
+    after = [
+        replace(e, t_received=e.t_received + 1e6, stamps_s=e.stamps_s + 1e6)
+        if isinstance(e, Chunk)
+        else Tick(e.t_received + 1e6)
+        for e in session(12.0, seed=1)
+    ]
+    windows = windows_of([*before, *after])
+    assert len(windows) < 150
+    steps = np.diff([window.t_end for window in windows])
+    (leap,) = np.flatnonzero(steps > 0.25)
+    told = windows[leap].modalities["eeg"]
+    assert {Flag.STALE, Flag.MISSING} <= told.flags
+    assert not told.usable
+    assert not at(windows, 1_000_111.0).modalities["eeg"].flags
