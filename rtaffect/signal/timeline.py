@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 MEASURE_S = 1.0  # stamps withheld at a stream's start, to measure its rate before it is believed
 MEASURE_N = 32
+MEASURE_MAX_N = 65536  # no signal sends more in a second: the stamps of one that does stand still
 RATE_TOLERANCE = 0.01  # a nominal rate is believed within 1 %
 TRACK_S = 1.0  # time constant of the stamp tracker
 JITTER_S = 5.0  # time constant of the jitter estimate
@@ -237,7 +238,8 @@ class RegularTimeline:
         """
         self.counts.n_samples += len(stamps_s)
         spans: list[Span] = []
-        ahead = np.greater(stamps_s, t_received + MAX_AHEAD_S)
+        # A stamp that is no number has no place in time either, and counts as one of the future.
+        ahead = ~((stamps_s > -np.inf) & (stamps_s <= t_received + MAX_AHEAD_S))
         for start, stop, from_the_future in _runs(ahead):
             if from_the_future:
                 # The sender's clock was set, and the offset that explains it is not known yet.
@@ -254,6 +256,7 @@ class RegularTimeline:
         if self._begins is None:
             self._begins = reason
             self.counts.n_gaps += 1
+        self._forget_held()
         if self._tracker is not None:
             self._jitter_s = self._tracker.jitter_s
         self._tracker = None
@@ -264,20 +267,30 @@ class RegularTimeline:
         stamps = np.concatenate([held for held, _ in self._held])
         enough = (stamps - stamps[0] >= MEASURE_S) & (np.arange(len(stamps)) >= MEASURE_N)
         if not enough.any():
+            if len(stamps) > MEASURE_MAX_N:
+                self._forget_held()
             return []
         # The sample that completes the measurement is found sample by sample: any chunking agrees.
         n = int(np.argmax(enough)) + 1
         measured = stamps[:n]
         lag = n // 4
-        period_s = float(np.median(measured[lag:] - measured[:-lag])) / lag
+        steps_s = measured[lag:] - measured[:-lag]
+        # Lost samples only lengthen steps: two gaps spoil the median, but not the lower quartile.
+        quartile_s, period_s = (np.quantile(steps_s, [0.25, 0.5]) / lag).tolist()
         nominal_s = 1.0 / self.nominal_sfreq if self.nominal_sfreq > 0 else np.inf
-        near = self.nominal_sfreq > 0 and abs(period_s / nominal_s - 1.0) <= RATE_TOLERANCE
+        near = any(abs(one / nominal_s - 1.0) <= RATE_TOLERANCE for one in (quartile_s, period_s))
         self.period_s = nominal_s if near else period_s
-        residual = measured - np.arange(n) * period_s
-        self._jitter_s = float(np.median(np.abs(residual - np.median(residual))))
+        # For the same reason jitter is judged by the quarter of the steps that err least; of two
+        # normal errors' difference that is 2/3 of a single one's median absolute error.
+        self._jitter_s = 1.5 * float(np.quantile(np.abs(steps_s - lag * self.period_s), 0.25))
         samples = np.concatenate([held for _, held in self._held], axis=1)
         self._held = []
         return self._place(stamps, samples)
+
+    def _forget_held(self) -> None:
+        """Let go of what was withheld: it cannot be placed."""
+        self.counts.n_missing += sum(len(stamps) for stamps, _ in self._held)
+        self._held = []
 
     def _place(self, stamps_s: Floats, data: Floats) -> list[Span]:
         spans: list[Span] = []

@@ -193,3 +193,58 @@ def test_chunking_changes_no_bit(
         else:
             np.testing.assert_array_equal(a, b)
     assert (np.diff(joined(whole)[0]) > 0).all()
+
+
+def without(stamps: np.ndarray, gaps: list[tuple[float, float]]) -> np.ndarray:
+    """Drop the stamps within ``[start, start + length)`` seconds of the first one."""
+    since = stamps - stamps[0]
+    lost = np.any([(since >= start) & (since < start + length) for start, length in gaps], axis=0)
+    return np.asarray(stamps[~lost])
+
+
+@pytest.mark.parametrize("jitter_s", [0.0, 0.001])
+@pytest.mark.parametrize("length_s", [0.05, 0.1])
+def test_gaps_in_the_first_second_spoil_neither_the_rate_nor_later_gaps(
+    length_s: float, jitter_s: float
+) -> None:
+    gaps = [(0.3, length_s), (0.7, length_s), (6.0, length_s)]
+    stamps = without(1000.0 + np.arange(10 * 512) / SFREQ, gaps)
+    jittered = stamps + np.random.default_rng(2).normal(0.0, jitter_s, len(stamps))
+    spans, timeline = place(jittered)
+    assert timeline.period_s == 1 / SFREQ
+    assert joined(spans)[3] == [
+        (0, Break.START),
+        *((int(np.argmax(stamps >= 1000.0 + start)), Break.GAP) for start, _ in gaps),
+    ]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", [0, 100, 3000])
+def test_a_stamp_that_is_no_number_costs_one_sample(value: float, at: int) -> None:
+    stamps = 1000.0 + np.arange(4096) / SFREQ
+    good = np.delete(stamps, at)
+    stamps[at] = value
+    spans, timeline = place(stamps, t_received=float(good[-1]))
+    smooth, _, _, breaks = joined(spans)
+    assert np.isfinite(smooth).all()
+    assert smooth[-1] == pytest.approx(good[-1], abs=1e-3)
+    assert timeline.counts.n_backward == 1
+    if at == 3000:
+        assert breaks == [(0, Break.START), (3000, Break.CLOCK)]
+
+
+def test_an_interruption_of_the_first_second_begins_the_measurement_anew() -> None:
+    stamps = 1000.0 + np.arange(4096) / SFREQ
+    timeline = RegularTimeline(0.0, bridge_s=0.02)
+    assert not timeline.push(stamps[:200], np.zeros((1, 200)), t_received=1001.0)
+    timeline.interrupt(Break.LOST)
+    spans = timeline.push(stamps[1000:], np.zeros((1, 3096)), t_received=1009.0)
+    assert spans[0].stamps_s[0] == stamps[1000]
+    assert timeline.counts.n_missing == 200
+
+
+def test_stamps_that_stand_still_are_not_kept_for_ever() -> None:
+    timeline = RegularTimeline(SFREQ, bridge_s=0.02)
+    for _ in range(9):
+        timeline.push(np.full(10_000, 5.0), np.zeros((1, 10_000)), t_received=6.0)
+    assert timeline.counts.n_missing == 70_000
