@@ -174,12 +174,12 @@ def test_debug_shows_where_it_happened(folder: Path) -> None:
 
 SESSIONS: dict[str, tuple[str, Sequence[str]]] = {
     "key": (
-        SESSION.replace("type:", "tpye:"),
-        ["session.yaml", "line 3", "streams.eeg.tpye is not a known key", "Did you mean type?"],
+        SESSION.replace("type:", "stype:"),
+        ["session.yaml", "line 3", "streams.eeg.stype is not a known key", "Did you mean type?"],
     ),
     "section": (
-        SESSION + "publsh:\n  address: tcp://127.0.0.1:1\n",
-        ["session.yaml", "line 6", "publsh is not a known key", "Did you mean publish?"],
+        SESSION + "publishing:\n  address: tcp://127.0.0.1:1\n",
+        ["session.yaml", "line 6", "publishing is not a known key", "Did you mean publish?"],
     ),
     "grammar": ("streams: [\n", ["session.yaml, line 2", "not valid YAML"]),
     "empty": ("", ["session.yaml"]),
@@ -200,8 +200,8 @@ SESSIONS: dict[str, tuple[str, Sequence[str]]] = {
         ["No stream with samples fits", "name 'Cap'", "'Amp'"],
     ),
     "stream": (
-        SESSION.replace("eeg:", "ege:"),
-        ["streams.ege is not a known key", "Did you mean eeg?"],
+        SESSION.replace("eeg:", "eeeg:"),
+        ["streams.eeeg is not a known key", "Did you mean eeg?"],
     ),
 }
 
