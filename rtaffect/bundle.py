@@ -20,14 +20,12 @@ from rtaffect.core.spec import FrameSpec, ModalitySpec, SignalSpec
 from rtaffect.core.streams import StreamInfo
 from rtaffect.manifest import SCHEMA_VERSION, Graph, Manifest, explain
 from rtaffect.signal.montage import canonical_name, plan_montage
+from rtaffect.signal.signals import MIN_RATE
 from rtaffect.signal.units import factors_to_microvolts
 
 MANIFEST_FILE = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_GRAPH_BYTES = 512 << 20
-
-MIN_RATE = 0.95
-"""Of the model's rate: a slower signal lacks what the model looks at."""
 
 _SHIPPED = Path(__file__).parent / "bundles"
 

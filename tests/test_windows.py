@@ -264,3 +264,18 @@ def test_a_long_silence_is_leapt_over_with_one_window_that_tells_of_it() -> None
     assert {Flag.STALE, Flag.MISSING} <= told.flags
     assert not told.usable
     assert not at(windows, 1_000_111.0).modalities["eeg"].flags
+
+
+@pytest.mark.parametrize("declared_hz", [0.0, 256.0])
+def test_a_signal_that_is_slower_than_the_model_needs_is_not_decoded(declared_hz: float) -> None:
+    stamps = 100.0 + np.arange(64 * 12) / 64.0
+    info = replace(EEG_INFO, sfreq=declared_hz)
+    events: list[Event] = [
+        Chunk("eeg", eeg_samples(stamps[i : i + 2]), stamps[i : i + 2], float(stamps[i + 1]))
+        for i in range(0, len(stamps), 2)
+    ]
+    late = [w.modalities["eeg"] for w in windows_of(events, {"eeg": info}) if w.t_end > 107.0]
+    assert late
+    for eeg in late:
+        assert not eeg.usable
+        assert Flag.MISSING in eeg.flags

@@ -24,6 +24,9 @@ from rtaffect.signal.timeline import (
 from rtaffect.signal.track import ARTIFACT, BRIDGED, PRESENT, UNSETTLED, States, Track
 from rtaffect.signal.units import factors_to_microvolts
 
+MIN_RATE = 0.95
+"""Of the model's rate: a slower signal lacks what the model looks at."""
+
 
 class SignalTrack(Track):
     """Follows one regularly sampled stream.
@@ -113,6 +116,7 @@ class SignalTrack(Track):
                     self.spec.quality, n_channels=len(self.spec.ch_names), sfreq=1.0 / period_s
                 )
             self._quality.reset()
+            self._bad_blocks.clear()
             self._t_settled = float(block.stamps_s[0]) + self.spec.settle_s
         assert self._quality is not None
         if self.interpolated:
@@ -126,14 +130,7 @@ class SignalTrack(Track):
         n = data.shape[1]
         if n:
             data = rereference(self._filter.process(data), self.spec.reference)
-            t = (m_start + np.arange(n)) / self.sfreq
-            states = np.full(n, PRESENT, dtype=np.uint8)
-            states[bridged] |= BRIDGED
-            states[t < self._t_settled] |= UNSETTLED
-            for index in range(int(t[0] * BLOCKS_PER_S), int(t[-1] * BLOCKS_PER_S) + 1):
-                if self._bad_blocks.get(index, False):
-                    within = (t >= index / BLOCKS_PER_S) & (t < (index + 1) / BLOCKS_PER_S)
-                    states[within] |= ARTIFACT
+            states = self._states_of(m_start, bridged)
             # One electrode that jumps is in every channel once the average is subtracted.
             large = np.abs(data) > self.spec.quality.amplitude_uv
             states[large.mean(axis=0) > self.spec.quality.max_bad_channels] |= ARTIFACT
@@ -154,5 +151,9 @@ class SignalTrack(Track):
         return states
 
     def usable(self, coverage: float, states: States) -> bool:  # noqa: ARG002
-        """No sample of the window is absent: a model never sees two sides of a gap as one."""
-        return bool((states != 0).all())
+        """No sample of the window is absent: a model never sees two sides of a gap as one.
+
+        Nor does it see a signal whose measured rate, whatever it declares, is too low for it.
+        """
+        fast_enough = MIN_RATE * self.sfreq * self.timeline.period_s <= 1.0
+        return fast_enough and bool((states != 0).all())
