@@ -37,6 +37,12 @@ On the held-out participants (95 % interval over participants):
 {results}
 
 Participants from seed {first_reserved} on were not used at all.
+
+What the paper leaves open, and what is taken here:
+{choices}
+- The head looks back on {t_min} to {t_max} windows (the paper: 20), trained on random numbers of
+  them; the epoch is chosen, and probabilities are calibrated, on {n_validation} validation
+  participants.
 """
 
 
@@ -200,4 +206,6 @@ def _card(
         window_s=spec.window_s,
         results=results,
         first_reserved=FIRST_RESERVED_SEED,
+        n_validation=recipe.dataset.n_validation,
+        choices="\n".join(f"- {choice}" for choice in wanted.model.choices()),
     )

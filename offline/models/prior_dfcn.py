@@ -63,6 +63,43 @@ class PriorDFCNSettings(BaseModel):
     readout: Readout = "newest"
     dropout: float = Field(default=0.2, ge=0, lt=1)
 
+    def choices(self) -> tuple[str, ...]:
+        """Return what the paper leaves open and what is taken, a sentence each, for the card."""
+        over = {
+            "band_power": "the five band powers of each pair of channels",
+            "signal": "the samples of each pair of channels",
+        }
+        power = {
+            "log_power": "logarithms, standardised per band on the training participants (the "
+            "paper's linear powers make nearly every r of pure noise exceed .97)",
+            "linear_power": "linear, as in the paper",
+        }
+        tokens = {
+            "features": "the facial features are mapped to one token a channel before attention",
+            "scores": "attention runs over the facial features, and its scores are mapped to P x P",
+        }
+        bands = ", ".join(f"{name} {low:g}-{high:g} Hz" for name, (low, high) in BANDS_HZ.items())
+        stages = ", ".join(str(n) for n in self.maps)
+        return (
+            f"Pearson's r is taken over {over[self.connectivity]}.",
+            f"Band powers are the {self.power_scale} of Welch's density (Hann, 1 s, half "
+            f"overlapping) in {bands}, as {power[self.power]}.",
+            (
+                f"For the P x P prior {tokens[self.face_tokens]}; queries and keys have "
+                f"{self.attention_width} dimensions; without a face the prior is all ones."
+            )
+            if self.prior
+            else "No prior is embedded (the paper's w/o PKE).",
+            (
+                f"STFENet has {len(self.maps)} residual blocks of {stages} maps, a stem of stride "
+                f"{self.stem_stride}, max pooling {self.pool[0]} x {self.pool[1]} x "
+                f"{self.pool[1]}, {'a' if self.non_local else 'no'} non-local block after each "
+                f"pooling, the readout {self.readout!r} and dropout {self.dropout:g}."
+            )
+            if self.stfenet
+            else "A linear layer on the mean network stands for STFENet (the paper's w/o STFENet).",
+        )
+
 
 class Observation(NamedTuple):
     """What the encoder computes of a window without any learned weight.
