@@ -234,7 +234,10 @@ def _to_onnx(
     if program is None:
         msg = "torch.onnx.export must return a program."
         raise BundleError(msg)
-    return bytes(program.model_proto.SerializeToString())
+    proto = program.model_proto
+    for node in proto.graph.node:  # torch keeps stack traces, with the paths of this machine
+        node.ClearField("metadata_props")
+    return bytes(proto.SerializeToString())
 
 
 @contextmanager

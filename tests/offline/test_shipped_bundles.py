@@ -32,6 +32,11 @@ def test_it_is_small_and_says_that_nobody_was_measured(bundle: Bundle) -> None:
     assert bundle.manifest.name == bundle.path.name
 
 
+def test_its_graphs_hold_no_traces_of_the_machine_that_made_them(bundle: Bundle) -> None:
+    for graph in (bundle.manifest.graphs.encoder, bundle.manifest.graphs.head):
+        assert b".py" not in bundle.read_graph(graph)
+
+
 def test_its_windows_are_ones_that_the_chain_makes(bundle: Bundle) -> None:
     check_spec(bundle.manifest.windows)
     eeg = bundle.manifest.windows.modalities["eeg"].ch_names
