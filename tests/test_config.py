@@ -1,5 +1,6 @@
 """Session files: what is right is read as it stands, what is wrong is named with its place."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -225,3 +226,22 @@ def test_a_recording_is_named_after_its_start() -> None:
 
 def test_every_modality_has_a_type() -> None:
     assert set(STREAM_TYPES) == {"eeg", "face", "markers"}
+
+
+def test_a_recording_is_told_no_path_key_or_address(tmp_path: Path) -> None:
+    session = loaded(
+        tmp_path,
+        """
+streams: {eeg: {source_id: amp, unit: uV}}
+decoders: [{bundle: /home/ada/models/mine, name: main, interpolate: true}]
+publish: {address: "tcp://10.1.2.3:5577", curve: {secret: /home/ada/keys/a.key_secret, admit: /k}}
+record: {path: "/data/ada/{time}.xdf"}
+source: {kind: fieldtrip, host: amplifier.lab, port: 1972}
+""",
+    )
+    about = json.dumps(session.about())
+    for private in ("/", "ada", "10.1", "key", "amplifier.lab"):
+        assert private not in about
+    assert session.about()["decoders"] == [{"bundle": "mine", "name": "main", "interpolate": True}]
+    assert session.about()["source"] == {"kind": "fieldtrip"}
+    assert '"source_id": "amp"' in about

@@ -121,7 +121,7 @@ def _recorder(
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "session_id": session_id,
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.about(),
         "bundles": {decoder.name: decoder.bundle.digest for decoder in decoders},
     }
     tell(f"Recording into {path}")

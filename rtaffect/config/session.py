@@ -227,6 +227,17 @@ class Session(Settings):
                 raise ValueError(msg)
         return value
 
+    def about(self) -> dict[str, object]:
+        """Return what a recording may say of the settings: no path, key or address of this lab."""
+        kept = self.model_dump(
+            mode="json", include={"streams": True, "provider": True, "source": {"kind"}}
+        )
+        decoders = [
+            {"bundle": Path(one.bundle).name, "name": one.label, "interpolate": one.interpolate}
+            for one in self.decoders
+        ]
+        return {**kept, "decoders": decoders}
+
     def choices(self) -> tuple[StreamChoice, ...]:
         """Return which stream to open for each modality that the file names."""
         chosen = {modality: getattr(self.streams, modality) for modality in STREAM_TYPES}
