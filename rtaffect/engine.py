@@ -217,5 +217,8 @@ class Engine:
             },
             queues={"engine": waiting},
             provider=", ".join(sorted({lane.decoder.provider for lane in self._lanes})),
-            notes=tuple(self.summary.failures),
+            notes=(
+                *self.summary.failures,
+                *dict.fromkeys(note for lane in self._lanes for note in lane.chain.notes()),
+            ),
         )

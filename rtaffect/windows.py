@@ -108,6 +108,14 @@ class WindowChain:
         """Return how each stream of this decoder is doing at `now` (runtime clock)."""
         return {name: self._stream_health(name, now) for name in self._tracks}
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what is wrong with single channels right now, in words."""
+        return tuple(
+            f"{modality}: {', '.join(track.faults)}"
+            for modality, track in self._tracks.items()
+            if track.faults
+        )
+
     def _leap(self) -> list[Window]:
         """Return the first window of a long silence, and go on behind the last."""
         assert self._index is not None

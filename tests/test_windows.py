@@ -10,6 +10,7 @@ from scipy.signal import butter, sosfilt
 from window_cases import EEG_INFO, INFOS, SPEC, ListSource, eeg_samples, same_windows, session
 
 from rtaffect.core.errors import BundleError, MontageError
+from rtaffect.core.montages import EEG_15
 from rtaffect.core.spec import SignalSpec, WindowSpec
 from rtaffect.core.streams import (
     Chunk,
@@ -279,3 +280,16 @@ def test_a_signal_that_is_slower_than_the_model_needs_is_not_decoded(declared_hz
     for eeg in late:
         assert not eeg.usable
         assert Flag.MISSING in eeg.flags
+
+
+def test_single_bad_channels_are_named_though_the_window_passes() -> None:
+    chain = WindowChain(SPEC, INFOS)
+    for event in session(8.0):
+        if isinstance(event, Chunk) and event.modality == "eeg" and event.t_received > 106.0:
+            data = event.data.copy()
+            data[EEG_15.index("T7")] = 3.0
+            event = replace(event, data=data)
+        chain.push(event)
+        if event.t_received < 106.0:
+            assert chain.notes() == ()
+    assert chain.notes() == ("eeg: T7 flat",)

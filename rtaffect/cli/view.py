@@ -75,6 +75,8 @@ class View:
             yield Text(f"Nothing from {self.address} for {silent_s:.0f} s.", style="bold yellow")
         if self._health is not None:
             yield _streams(self._health)
+            for note in self._health.notes:
+                yield Text(f"  {note}", style="yellow")
         for event in self._events:
             what = f"{event.kind} {event.modality} {event.state} {event.text}"
             yield Text("  " + printable(" ".join(what.split())), style="dim")

@@ -87,6 +87,17 @@ class SignalTrack(Track):
         """Newest clock offset in seconds; NaN before the first."""
         return self._clock.offset_s if self._clock.known else float("nan")
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with single channels right now, in words: ``"F3 flat"``."""
+        if self._quality is None:
+            return ()
+        return tuple(
+            f"{name} {' '.join(faults)}"
+            for name, faults in zip(self.spec.ch_names, self._quality.report().faults, strict=True)
+            if faults
+        )
+
     def offset(self, event: ClockOffset) -> None:
         """Take a clock offset; a step means that the sender's clock was set."""
         if abs(self._clock.update(event)) > OFFSET_STEP_S:

@@ -64,6 +64,11 @@ class Track(ABC):
     def offset_s(self) -> float:
         """Newest clock offset in seconds; NaN before the first."""
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with single channels right now, in words: ``"F3 flat"``."""
+        return ()
+
     @abstractmethod
     def offset(self, event: ClockOffset) -> None:
         """Take a clock offset."""
