@@ -14,6 +14,9 @@ from rtaffect.core.spec import SignalSpec, WindowSpec
 SCHEMA_VERSION: Literal[1] = 1
 """Changes whenever an older reader would misread a newer manifest."""
 
+MAX_VALUES = 1 << 26
+"""Numbers in one array that a manifest can make the runtime keep: 256 MiB, far beyond any model."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 """A name that is safe in a topic, a file name and a shell."""
 
@@ -234,6 +237,12 @@ def explain(error: ValidationError) -> list[str]:
 
 def _window_problems(windows: WindowSpec) -> list[str]:
     problems = []
+    if windows.max_wait_s < 0 or windows.stale_s <= 0:
+        problems.append(
+            "windows.max_wait_s must be at least 0 and windows.stale_s above 0, "
+            f"got {windows.max_wait_s} s and {windows.stale_s} s"
+        )
+    kept_s = windows.window_s + windows.max_wait_s + windows.stale_s
     if not (
         windows.hop_s > 0 and windows.window_s > 0 and _is_whole(windows.window_s / windows.hop_s)
     ):
@@ -249,6 +258,13 @@ def _window_problems(windows: WindowSpec) -> list[str]:
             problems.append(
                 f"{where}.sfreq must give a whole number of samples a window, got {spec.sfreq} Hz"
             )
+        if kept_s * spec.sfreq * len(spec.ch_names) > MAX_VALUES:
+            problems.append(f"{where} must not have more than {MAX_VALUES} samples to keep")
+        if isinstance(spec, SignalSpec) and not 0 < spec.resample_half_s <= windows.window_s:
+            problems.append(
+                f"{where}.resample_half_s must be above 0 and at most window_s, "
+                f"got {spec.resample_half_s} s"
+            )
         if isinstance(spec, SignalSpec) and spec.highpass_hz * 2 >= spec.sfreq:
             problems.append(
                 f"{where}.highpass_hz must lie below half of sfreq, got {spec.highpass_hz} Hz"
@@ -262,6 +278,14 @@ def _graph_problems(manifest: Manifest) -> list[str]:
     problems = []
     if manifest.slices.t_min > manifest.slices.t_max:
         problems.append("slices.t_min must not exceed slices.t_max")
+    shapes = {"slices": (manifest.slices.t_max, *manifest.slices.shape)}
+    for name, tensor in manifest.graphs.encoder.inputs.items():
+        shapes[f"graphs.encoder.inputs.{name}"] = tuple(1 if n is None else n for n in tensor.shape)
+    problems += [
+        f"{where} must have lengths from 1 and at most {MAX_VALUES} numbers, got {shape}"
+        for where, shape in shapes.items()
+        if min(shape, default=1) < 1 or math.prod(shape) > MAX_VALUES
+    ]
     modalities = set(manifest.windows.modalities)
     inputs = set(manifest.graphs.encoder.inputs)
     if not modalities <= inputs <= modalities | {f"{m}_mask" for m in modalities}:
