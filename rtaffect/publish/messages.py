@@ -1,5 +1,6 @@
 """The runtime's own words as messages of the wire."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
@@ -13,6 +14,9 @@ from rtaffect.core.sinks import Matrix
 from rtaffect.core.streams import Chunk, StreamEvent, StreamInfo
 from rtaffect.signal.timeline import ClockMap
 from rtaffect.version import __version__
+
+MAX_MARKER = 1 << 16
+"""Characters of a marker that are published; a recording has all of it."""
 
 
 def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo]) -> wire.Session:
@@ -110,15 +114,19 @@ def stream_event_body(event: StreamEvent) -> wire.Event:
 
 
 def marker_bodies(chunk: Chunk, clock_map: ClockMap) -> Iterator[wire.Event]:
-    """Yield one event a marker of a chunk of text, on the runtime's clock."""
-    for column, t in zip(chunk.data.T, clock_map.apply(chunk), strict=True):
-        for text in column:
+    """Yield one event a marker of a chunk of text, on the runtime's clock.
+
+    A marker whose stamp is no number has the time of its arrival; a very long one is cut.
+    """
+    for column, stamp_s in zip(chunk.data.T, clock_map.apply(chunk).tolist(), strict=True):
+        t = stamp_s if math.isfinite(stamp_s) else chunk.t_received
+        for text in map(str, column):
             yield wire.Event(
                 kind="marker",
                 modality=chunk.modality,
                 state="",
-                text=str(text),
-                t=float(t),
+                text=text if len(text) <= MAX_MARKER else f"{text[:MAX_MARKER]}...",
+                t=t,
                 t_received=chunk.t_received,
             )
 

@@ -15,6 +15,7 @@ from rtaffect.core.errors import WireError
 from rtaffect.core.sinks import Matrix
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
 from rtaffect.publish.messages import (
+    MAX_MARKER,
     estimate_body,
     health_body,
     marker_bodies,
@@ -91,6 +92,28 @@ def test_markers_are_placed_on_the_runtimes_clock() -> None:
     assert [(body.text, body.t) for body in bodies] == [
         *(("a", 11.0), ("c", 11.0), ("b", 12.0), ("d", 12.0)),
     ]
+
+
+def marker_of(text: str, stamp_s: float) -> wire.Event:
+    samples = np.array([[text]], dtype=object)
+    (body,) = marker_bodies(Chunk("markers", samples, np.array([stamp_s]), 7.0), ClockMap())
+    message = wire.EventMessage(
+        schema=wire.SCHEMA, topic="event/", seq=0, session_id="s", t_published=7.0, event=body
+    )
+    received = wire.decode(wire.encode(message))
+    assert isinstance(received, wire.EventMessage)
+    return received.event
+
+
+@pytest.mark.parametrize("stamp_s", [math.nan, math.inf, -math.inf])
+def test_a_marker_without_a_time_has_that_of_its_arrival(stamp_s: float) -> None:
+    assert marker_of("begin", stamp_s).t == 7.0
+
+
+@pytest.mark.parametrize("letter", ["a", "\0", "\U0001f600"])
+def test_a_marker_of_megabytes_is_cut_and_still_a_message(letter: str) -> None:
+    text = marker_of(letter * (1 << 21), 1.0).text
+    assert text == letter * MAX_MARKER + "..."
 
 
 @pytest.mark.parametrize(
