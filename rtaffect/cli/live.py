@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import typer
 
+from rtaffect.core.errors import RecordingError
+
 if TYPE_CHECKING:
     from rtaffect.config import Session
     from rtaffect.core.clock import Clock
@@ -118,7 +120,14 @@ def _recorder(
     from rtaffect.publish.recorder import Recorder
 
     path = settings.record.path_at(datetime.now().astimezone())
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = (
+            f"The folder of the recording must be one that can be made: {error}. Choose another "
+            "under record: path: in the session file."
+        )
+        raise RecordingError(msg) from error
     about = {
         "session_id": session_id,
         "settings": settings.about(),

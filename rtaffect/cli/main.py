@@ -52,8 +52,10 @@ class _Program(TyperGroup):
             _complain("Error:", str(error))
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
-        except (typer.Exit, typer.Abort, typer.TyperException, OSError):
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
+        except OSError as error:
+            _complain("Error:", f"The system refuses: {error}")
         except Exception as error:  # noqa: BLE001 - a fault of ours, told in words
             _complain(
                 "Fault in rtaffect:",
