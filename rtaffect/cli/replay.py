@@ -58,7 +58,8 @@ def replay(
 
     Example: rtaffect replay session.xdf --out estimates.parquet
 
-    A recording made by rtaffect itself gives the very estimates of the session, bit for bit.
+    A recording made by rtaffect itself gives the very estimates of the session, bit for bit, with
+    the model that the session had.
     """
     from rtaffect.cli.running import ended_by_signals, tell, tell_summary
     from rtaffect.cli.status import ReplayBar
@@ -141,6 +142,11 @@ def _decode(
     decoders = open_decoders(wanted, source.infos, provider=provider)
     for decoder in decoders:
         tell(f"decoder {decoder.name}: {decoder.provider}")
+    if source.bundles - {decoder.bundle.digest for decoder in decoders}:
+        tell(
+            "Note: another model decoded this session live, so that its estimates were others. "
+            "Name that model with --bundle, or the session's file with --session."
+        )
     if publish:
         session = settings or Session.model_validate(
             {"streams": {"eeg": {"type": "EEG"}}, "decoders": wanted}

@@ -92,6 +92,12 @@ class RecordingSource:
         return tuple(note for part in self._parts for note in part.file.notes)
 
     @property
+    def bundles(self) -> frozenset[str]:
+        """Digests of the bundles that decoded the session live, of our own recordings."""
+        own = [part.file for part in self._parts if isinstance(part.file, SessionRecording)]
+        return frozenset[str]().union(*(file.bundles for file in own))
+
+    @property
     def t_first(self) -> float:
         """Time of the first sample, in seconds on the recording's clock."""
         firsts = (s.t_first + p.shift_s for p in self._parts for s in p.chosen)

@@ -92,6 +92,12 @@ class SessionRecording:
             for number, info in self._infos.items()
         )
 
+    @property
+    def bundles(self) -> frozenset[str]:
+        """Digests of the bundles that decoded the session live; empty where it does not say."""
+        told = self.session.get("bundles") if isinstance(self.session, dict) else None
+        return frozenset(map(str, told.values())) if isinstance(told, dict) else frozenset()
+
     def play(
         self,
         modalities: Mapping[int, str],

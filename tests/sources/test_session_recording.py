@@ -61,6 +61,15 @@ def test_without_being_told_everything_is_taken_and_no_tick_is_added(session):
         assert source.duration_s == 0.5
 
 
+def test_a_recording_says_which_models_decoded_it(session, tmp_path):
+    digests = {"main": "ab12", "other": "cd34"}
+    Recorder(tmp_path / "told.xdf", INFOS, session={"bundles": digests}).close()
+    with open_recording([tmp_path / "told.xdf"], []) as source:
+        assert source.bundles == {"ab12", "cd34"}
+    with open_recording([session]) as source:
+        assert source.bundles == frozenset()
+
+
 def test_what_is_not_chosen_is_left_out_and_the_rest_stays_as_it_was(session):
     with open_recording([session], [StreamChoice(modality="eeg", stype="EEG")]) as source:
         assert list(source.infos) == ["eeg"]
