@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtaffect.core.errors import RecordingError
-from rtaffect.core.streams import ClockOffset, Event
+from rtaffect.core.streams import ClockOffset, Event, StreamEvent, StreamState
 from rtaffect.sources.recorded import RecordedStream, chunk_events, plain_events
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ READERS = {
 PIECE_S = 10  # read at a time; a whole number of seconds, so that pieces end where chunks do
 _BIOSEMI_TRIGGER = 0xFFFF  # the status channel's upper bits are the amplifier's own
 _FIFF_UNIT_V = 107
+_SKIP = "BAD_ACQ_SKIP"  # FIF: nothing was recorded for so long, and zeros stand there
+_CUTS = ("New Segment/", _SKIP)  # BrainVision's pauses; EEGLAB and MNE write "boundary"
 _SPOKEN = (OSError, RuntimeError, NotImplementedError)  # errors in MNE's own words
 
 
@@ -54,7 +56,8 @@ class MneRecording:
     -----
     Sample n has the stamp ``n / sfreq``. The stream has all channels that MNE types as EEG (often
     EOG and ECG too: a montage picks by name later), in volts. Annotations and triggers are a stream
-    of text markers.
+    of text markers. Where the file says that it was cut or paused, the stream is lost and comes
+    back, so that no window joins the two sides.
     """
 
     is_relative = True
@@ -69,6 +72,7 @@ class MneRecording:
             self._raw = getattr(mne.io, READERS[ending])(path, preload=False, verbose="WARNING")
             self._picks = mne.pick_types(self._raw.info, meg=False, eeg=True, exclude=())
             self._marker_times_s, self._markers = _markers(self._raw, mne)
+            self._cuts = _cuts(self._raw)
         info = self._raw.info
         self._sfreq = float(info["sfreq"])
         n_times = int(self._raw.n_times)
@@ -116,13 +120,18 @@ class MneRecording:
     def _eeg(self, modality: str, *, shift_s: float, delay_s: float) -> Iterator[Event]:
         n_times = int(self._raw.n_times)
         yield ClockOffset(modality, shift_s, shift_s + delay_s)
-        starts = [int(np.ceil(t * self._sfreq)) for t in range(0, self._n_seconds(), PIECE_S)]
+        pieces = {int(np.ceil(t * self._sfreq)) for t in range(0, self._n_seconds(), PIECE_S)}
+        starts = sorted(pieces | self._cuts)
         for start, stop in zip(starts, [*starts[1:], n_times], strict=True):
             with _mne(self.path):
                 data: npt.NDArray[np.float64] = self._raw.get_data(
                     self._picks, start, stop, verbose="WARNING"
                 )
             stamps_s = np.arange(start, stop) / self._sfreq
+            if start in self._cuts:
+                t = float(stamps_s[0]) + shift_s + delay_s
+                yield StreamEvent(modality, StreamState.LOST, t, "The recording was cut here.")
+                yield StreamEvent(modality, StreamState.RECOVERED, t, "It goes on at another time.")
             yield from chunk_events(modality, stamps_s, data, stamps_s + shift_s + delay_s)
 
     def _n_seconds(self) -> int:
@@ -149,6 +158,19 @@ def _markers(raw: Any, mne: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[A
     order = np.argsort(np.array(onsets, dtype=np.float64), kind="stable")
     times_s = np.array(onsets, dtype=np.float64)[order]
     return times_s, np.array(texts, dtype=object)[order][None, :]
+
+
+def _cuts(raw: Any) -> set[int]:
+    """Return the samples that do not follow the one before: something was cut out, or paused."""
+    cuts_s: list[float] = []
+    for one in raw.annotations:
+        if "boundary" in one["description"].lower() or one["description"].startswith(_CUTS):
+            cuts_s.append(one["onset"] - raw.first_time)
+        if one["description"].startswith(_SKIP):
+            cuts_s.append(one["onset"] - raw.first_time + one["duration"])
+    # EEGLAB's boundaries lie half way between two samples: the later one begins the new piece.
+    found = {int(np.ceil(cut_s * raw.info["sfreq"] - 1e-3)) for cut_s in cuts_s}
+    return {cut for cut in found if 0 < cut < raw.n_times}
 
 
 def _units(

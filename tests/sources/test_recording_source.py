@@ -1,6 +1,7 @@
 """Recordings as a source: choosing, ordering, ticks, pacing, clocks and damage."""
 
 import gzip
+import itertools
 import logging
 import warnings
 from dataclasses import replace
@@ -9,14 +10,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from window_cases import ListSource
 
 from rtaffect.core.clock import ManualClock
 from rtaffect.core.errors import RecordingError, StreamError
 from rtaffect.core.face_features import FACE_FEATURES, FRAME_QUALITY
-from rtaffect.core.streams import Chunk, ClockOffset, StreamChoice, Tick
+from rtaffect.core.spec import SignalSpec, WindowSpec
+from rtaffect.core.streams import (
+    Chunk,
+    ClockOffset,
+    StreamChoice,
+    StreamEvent,
+    StreamState,
+    Tick,
+)
 from rtaffect.publish.xdf_writer import XdfWriter
 from rtaffect.sources.recorded import arrivals, chunk_events
 from rtaffect.sources.recording import open_recording
+from rtaffect.windows import open_windows
 
 EEG = StreamChoice(modality="eeg", stype="EEG")
 
@@ -334,7 +345,7 @@ def test_stamps_that_are_no_numbers_are_refused(xdf):
         open_recording([xdf.add([0.0, np.nan, 1.0]).done()])
 
 
-def mne_file(path, *, sfreq=250.0, n_times=5003, first_samp=0):
+def mne_file(path, *, sfreq=250.0, n_times=5003, first_samp=0, words=("rest", "task")):
     import mne
 
     info = mne.create_info(["Fz", "Cz", "HEOG", "STI"], sfreq, ["eeg", "eeg", "eog", "stim"])
@@ -343,7 +354,7 @@ def mne_file(path, *, sfreq=250.0, n_times=5003, first_samp=0):
     )
     data[3, 1000:1010] = 7
     raw = mne.io.RawArray(data, info, first_samp=first_samp, verbose="ERROR")
-    raw.set_annotations(mne.Annotations([2.0, 10.0], 0.0, ["rest", "task"]))
+    raw.set_annotations(mne.Annotations([2.0, 10.0], 0.0, list(words)))
     raw.set_meas_date(1_600_000_000)
     raw.info["subject_info"] = {"last_name": "Personal", "birthday": None}
     with warnings.catch_warnings():
@@ -367,6 +378,29 @@ def test_what_mne_reads_becomes_volts_stamped_from_zero(tmp_path, caplog, first_
     marks = [e for e in events if isinstance(e, Chunk) and e.modality == "markers"]
     assert [e.stamps_s[0] for e in marks] == pytest.approx([2.0, 4.0, 10.0])
     assert "Personal" not in caplog.text
+
+
+@pytest.mark.parametrize("word", ["boundary", "BAD boundary", "New Segment/", "BAD_ACQ_SKIP"])
+@pytest.mark.parametrize("first_samp", [0, 777])
+def test_where_a_file_was_cut_a_segment_ends(tmp_path, word, first_samp):
+    mne_file(tmp_path / "cut_raw.fif", first_samp=first_samp, words=("rest", word))
+    with open_recording([tmp_path / "cut_raw.fif"]) as source:
+        events = list(source.events())
+        spec = WindowSpec(modalities={"eeg": SignalSpec(ch_names=("Fz", "Cz"))})
+        windows = list(open_windows(ListSource(events, source.infos), spec))
+    assert samples(events).shape == (2, 5003)
+    states = [e.state for e in events if isinstance(e, StreamEvent)]
+    assert states == [StreamState.LOST, StreamState.RECOVERED]
+    before = list(itertools.takewhile(lambda event: not is_loss(event), events))
+    assert corrected(before)[-1] == 10.0 - 1 / 250.0
+    for window in windows:
+        joined = window.t_start < 10.0 < window.t_end
+        assert not (joined and window.modalities["eeg"].usable)
+    assert sum(window.modalities["eeg"].usable for window in windows) > 30
+
+
+def is_loss(event):
+    return isinstance(event, StreamEvent) and event.state is StreamState.LOST
 
 
 def test_mnes_warnings_are_information_and_not_warnings(tmp_path, caplog):
