@@ -33,7 +33,7 @@ class EventQueue:
         self.tick_s = tick_s
         self.closed = threading.Event()
         self._queue: SimpleQueue[Event | BaseException | None] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a second Ctrl-C may come while the first one closes
         self._t_last = float("-inf")
         self._threads: list[threading.Thread] = []
 

@@ -73,3 +73,16 @@ def test_ticks_lie_on_the_multiples_of_their_distance() -> None:
     numbers = [int(tick.t_received / 0.01) for tick in ticks]
     assert all(a <= b for a, b in itertools.pairwise(numbers))
     assert len(set(numbers)) >= 8
+
+
+def test_a_signal_that_comes_while_it_is_being_closed_may_close_it_too() -> None:
+    queue = EventQueue(ManualClock(), tick_s=1.0)
+
+    def closing() -> None:
+        with queue._lock:  # where the first Ctrl-C was when the second one came
+            queue.close()
+
+    thread = threading.Thread(target=closing, daemon=True)
+    thread.start()
+    thread.join(10.0)
+    assert not thread.is_alive()
