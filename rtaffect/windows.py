@@ -219,11 +219,11 @@ def check_spec(spec: WindowSpec) -> None:
     """
     lengths = {
         "window_s / hop_s": spec.window_s / spec.hop_s,
-        "hop_s * 32": spec.hop_s * BLOCKS_PER_S,
+        f"hop_s * {BLOCKS_PER_S}": spec.hop_s * BLOCKS_PER_S,
     }
     for modality, wanted in spec.modalities.items():
         lengths[f"hop_s * sfreq of {modality}"] = spec.hop_s * wanted.sfreq
-        lengths[f"sfreq / 32 of {modality}"] = wanted.sfreq / BLOCKS_PER_S
+        lengths[f"sfreq / {BLOCKS_PER_S} of {modality}"] = wanted.sfreq / BLOCKS_PER_S
     wrong = [f"{what} = {value:g}" for what, value in lengths.items() if not _is_whole(value)]
     if wrong:
         msg = (

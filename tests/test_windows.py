@@ -229,7 +229,7 @@ def test_a_stream_without_the_features_is_refused() -> None:
 
 def test_windows_that_are_no_whole_number_of_samples_are_refused() -> None:
     eeg = SignalSpec(ch_names=("Cz",), sfreq=100.0)
-    with pytest.raises(BundleError, match=r"sfreq / 32 of eeg = 3\.125"):
+    with pytest.raises(BundleError, match=r"sfreq / 16 of eeg = 6\.25"):
         WindowChain(WindowSpec(modalities={"eeg": eeg}), {})
 
 

@@ -16,7 +16,7 @@ class QualitySpec:
     Parameters
     ----------
     amplitude_uv : float
-        Peak-to-peak of a channel within one block (1/32 s), slow drift excluded, above which it is
+        Peak-to-peak of a channel within one block (1/16 s), slow drift excluded, above which it is
         an artifact; so is a conditioned sample (filtered, re-referenced) of this absolute value.
     flat_uv : float
         Peak-to-peak below which a channel counts as flat when it lasts `flat_s`.

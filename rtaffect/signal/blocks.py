@@ -2,7 +2,7 @@
 
 How samples were chunked on their way must not matter to a single bit of a result. FIR filters,
 matrix products and means are only bit-equal when they always see the same samples together; so
-everything after the timeline works on blocks of 1/32 s that begin at whole multiples of 1/32 s.
+everything after the timeline works on blocks of 1/16 s that begin at whole multiples of 1/16 s.
 """
 
 import itertools
@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from rtaffect.signal.timeline import Break, Floats, Span
 
-BLOCKS_PER_S = 32
+BLOCKS_PER_S = 16
 BLOCK_S = 1.0 / BLOCKS_PER_S
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """The samples of one segment in ``[index, index + 1) / 32`` s.
+    """The samples of one segment in ``[index, index + 1) / 16`` s.
 
     Parameters
     ----------

@@ -1,7 +1,9 @@
 """Signals (EEG): timeline, blocks, montage, quality, resampling, filters, reference, in order."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from rtaffect.signal.timeline import (
     OFFSET_STEP_S,
     Break,
     ClockMap,
+    Floats,
     RegularTimeline,
     TimelineCounts,
 )
@@ -63,6 +66,7 @@ class SignalTrack(Track):
         self._used = list(self.plan.used)
         self._factors = factors_to_microvolts(info, used=self._used)[:, None]
         self._clock = ClockMap()
+        self._waiting: list[tuple[Floats, npt.NDArray[Any], float]] = []
         self.timeline = RegularTimeline(info.sfreq, bridge_s=spec.bridge_s)
         self._cutter = BlockCutter()
         self._resampler = GridResampler(spec.sfreq, half_s=spec.resample_half_s)
@@ -101,17 +105,46 @@ class SignalTrack(Track):
     def offset(self, event: ClockOffset) -> None:
         """Take a clock offset; a step means that the sender's clock was set."""
         if abs(self._clock.update(event)) > OFFSET_STEP_S:
-            self.timeline.interrupt(Break.CLOCK)
+            self.interrupt(Break.CLOCK)
 
     def interrupt(self, reason: Break) -> None:
         """End the segment."""
+        for _ in self._place():
+            pass
         self.timeline.interrupt(reason)
 
     def push(self, chunk: Chunk) -> Iterator[None]:
-        """Take samples; yield after every block."""
-        data = chunk.data[self._used].astype(np.float64) * self._factors
+        """Take samples; yield after every block.
+
+        Samples that cannot complete a block wait for those that can: placing few at a time costs
+        as much as placing many.
+        """
         stamps = self._clock.apply(chunk)
-        for span in self.timeline.push(stamps, data, t_received=chunk.t_received):
+        self.timeline.counts.n_samples += len(stamps)
+        self._waiting.append((stamps, chunk.data, chunk.t_received))
+        if not self._can_wait(stamps):
+            yield from self._place()
+
+    def _can_wait(self, stamps_s: Floats) -> bool:
+        """Return whether a block's end is out of reach, however far off the stamps may be."""
+        timeline = self.timeline
+        if timeline.period_s == 0.0 or len(stamps_s) == 0:
+            return False
+        last = float(stamps_s[-1])
+        block_end = math.floor((timeline.t_last + timeline.period_s) * BLOCKS_PER_S + 1)
+        reach_s = timeline.period_s + timeline.uncertainty_s
+        return timeline.t_last < last < block_end / BLOCKS_PER_S - reach_s
+
+    def _place(self) -> Iterator[None]:
+        """Place everything that waits; yield after every block."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        stamps = np.concatenate([part for part, _, _ in waiting])
+        raw = np.concatenate([part for _, part, _ in waiting], axis=1)
+        data = raw[self._used].astype(np.float64) * self._factors
+        arrivals = np.repeat([t for _, _, t in waiting], [len(part) for part, _, _ in waiting])
+        for span in self.timeline.push(stamps, data, t_received=arrivals):
             for block in self._cutter.push(span, period_s=self.timeline.period_s):
                 self._block(block)
                 yield

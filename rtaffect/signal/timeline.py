@@ -223,7 +223,18 @@ class RegularTimeline:
             (self._n_segment - 1) / elapsed if self._n_segment > 1 and elapsed > 0 else float("nan")
         )
 
-    def push(self, stamps_s: Floats, data: Floats, *, t_received: float) -> list[Span]:
+    @property
+    def t_last(self) -> float:
+        """Stamp of the last sample that was placed; minus infinity before the first."""
+        return self._last_stamp
+
+    @property
+    def uncertainty_s(self) -> float:
+        """How far a stamp may be from its sample's place without being a gap, in seconds."""
+        jitter_s = self._jitter_s if self._tracker is None else self._tracker.jitter_s
+        return max(GAP_PERIODS * self.period_s, GAP_JITTERS * jitter_s)
+
+    def push(self, stamps_s: Floats, data: Floats, *, t_received: float | Floats) -> list[Span]:
         """Place samples; return the spans that are complete.
 
         Parameters
@@ -233,10 +244,9 @@ class RegularTimeline:
         data : ndarray of float64, shape (n_channels, n_times)
             Samples; one that is no measurement in any channel (NaN, infinite, absurd) counts as
             missing.
-        t_received : float
-            Arrival on the runtime's clock.
+        t_received : float or ndarray of float64, shape (n_times,)
+            Arrival on the runtime's clock, of all samples or of each.
         """
-        self.counts.n_samples += len(stamps_s)
         spans: list[Span] = []
         # A stamp that is no number has no place in time either, and counts as one of the future.
         ahead = ~((stamps_s > -np.inf) & (stamps_s <= t_received + MAX_AHEAD_S))

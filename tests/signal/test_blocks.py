@@ -56,11 +56,12 @@ def test_blocks_do_not_depend_on_spans_and_lose_nothing(
 
 def test_a_block_closes_with_the_sample_after_which_none_can_follow_in_it() -> None:
     cutter = BlockCutter()
-    stamps = np.arange(16) / 512.0
-    flags = np.zeros(16, dtype=bool)
-    first = Span(stamps[:15], np.zeros((1, 15)), flags[:15], Break.START)
+    n = 512 // BLOCKS_PER_S
+    stamps = np.arange(n) / 512.0
+    flags = np.zeros(n, dtype=bool)
+    first = Span(stamps[:-1], np.zeros((1, n - 1)), flags[:-1], Break.START)
     assert cutter.push(first, period_s=1 / 512) == []
-    last = Span(stamps[15:], np.zeros((1, 1)), flags[15:], None)
+    last = Span(stamps[-1:], np.zeros((1, 1)), flags[-1:], None)
     (block,) = cutter.push(last, period_s=1 / 512)
     assert block.index == 0
-    assert block.data.shape == (1, 16)
+    assert block.data.shape == (1, n)

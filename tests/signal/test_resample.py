@@ -55,7 +55,7 @@ def test_a_segment_yields_only_samples_whose_kernel_lies_inside_it() -> None:
 
 
 def test_rates_and_lengths_that_do_not_fit_blocks_are_refused() -> None:
-    with pytest.raises(ValueError, match="multiple of 32"):
+    with pytest.raises(ValueError, match="multiple of 16"):
         GridResampler(100.0, half_s=0.0625)
     with pytest.raises(ValueError, match="whole number"):
         GridResampler(128.0, half_s=0.05)
