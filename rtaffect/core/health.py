@@ -95,5 +95,6 @@ class LatencyMeter:
         """Return percentiles over the last runs (NaN before the first)."""
         if not self._values_s:
             return StageLatency(p50_ms=float("nan"), p99_ms=float("nan"), n=0)
-        p50, p99 = np.percentile(np.asarray(self._values_s) * 1e3, [50, 99])
-        return StageLatency(p50_ms=float(p50), p99_ms=float(p99), n=len(self._values_s))
+        ordered = np.sort(np.array(self._values_s)) * 1e3
+        p50, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
+        return StageLatency(p50_ms=float(p50), p99_ms=float(p99), n=len(ordered))
