@@ -208,14 +208,13 @@ class Engine:
         return streams
 
     def _health(self, now: float) -> Health:
-        waiting = getattr(self.source, "n_waiting", 0)
         return Health(
             t=now,
             streams=self._stream_health(now),
             stages={
                 name: meter.summary() for name, meter in self.summary.stages.items() if meter.n
             },
-            queues={"engine": waiting},
+            queues={"engine": self.source.n_waiting},
             provider=", ".join(sorted({lane.decoder.provider for lane in self._lanes})),
             notes=(
                 *self.summary.failures,

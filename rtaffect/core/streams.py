@@ -154,6 +154,10 @@ class Source(Protocol):
     def infos(self) -> Mapping[str, StreamInfo]:
         """The streams, by modality."""
 
+    @property
+    def n_waiting(self) -> int:
+        """How many events arrived that nobody has taken yet."""
+
     def events(self) -> Iterator[Event]:
         """Yield everything that arrives, in engine order."""
 

@@ -138,6 +138,11 @@ class SimulatedSource:
         """The streams, by modality."""
         return MappingProxyType(self._infos)
 
+    @property
+    def n_waiting(self) -> int:
+        """Nothing waits: samples are made when they are asked for."""
+        return 0
+
     def events(self) -> Iterator[Event]:
         """Yield everything in engine order: ``t_received`` never decreases."""
         streams: dict[str, Iterator[Event]] = {

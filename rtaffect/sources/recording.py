@@ -98,6 +98,11 @@ class RecordingSource:
         return frozenset[str]().union(*(file.bundles for file in own))
 
     @property
+    def n_waiting(self) -> int:
+        """Nothing waits: a recording is read when it is asked for."""
+        return 0
+
+    @property
     def t_first(self) -> float:
         """Time of the first sample, in seconds on the recording's clock."""
         firsts = (s.t_first + p.shift_s for p in self._parts for s in p.chosen)

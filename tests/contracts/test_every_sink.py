@@ -1,0 +1,147 @@
+"""What every sink promises, held to each of them."""
+
+import copy
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kept import Kept
+from tiny_bundle import write_tiny_bundle
+
+from rtaffect import wire
+from rtaffect.cli.status import ReplayBar, StatusLine
+from rtaffect.core.estimate import Distribution, Estimate
+from rtaffect.core.health import Health, LatencyMeter, StreamHealth
+from rtaffect.core.sinks import Matrix, Sink, Timing
+from rtaffect.core.streams import (
+    Chunk,
+    ClockOffset,
+    Event,
+    StreamEvent,
+    StreamInfo,
+    StreamState,
+    Tick,
+)
+from rtaffect.core.window import Flag
+from rtaffect.publish.estimate_file import EstimateFile
+from rtaffect.publish.lsl import LslPublisher
+from rtaffect.publish.messages import session_body
+from rtaffect.publish.recorder import Recorder
+from rtaffect.publish.zmq import ZmqPublisher
+
+PUBLISH = Path(__file__).parents[2] / "rtaffect" / "publish"
+HELPERS = {"__init__", "keys", "messages", "xdf_writer"}
+INFOS = {
+    "eeg": StreamInfo(
+        modality="eeg",
+        name="amp",
+        stype="EEG",
+        ch_names=("Cz", "Pz"),
+        sfreq=100.0,
+        units=("uV",) * 2,
+    ),
+    "markers": StreamInfo(
+        modality="markers", name="m", stype="Markers", ch_names=("m",), sfreq=0.0, is_text=True
+    ),
+}
+EVERY: dict[str, tuple[str | None, Callable[[Path], Sink]]] = {
+    "ZeroMQ": (
+        "zmq",
+        lambda folder: ZmqPublisher(
+            "tcp://127.0.0.1:*", session=session(folder), session_id="s", clock=None
+        ),
+    ),
+    "LSL": ("lsl", lambda folder: LslPublisher(session(folder), session_id="contract")),
+    "recorder": ("recorder", lambda folder: Recorder(folder / "s.xdf", INFOS, session={})),
+    "parquet": ("estimate_file", lambda folder: estimate_file(folder, "e.parquet")),
+    "csv": ("estimate_file", lambda folder: estimate_file(folder, "e.csv")),
+    "jsonl": ("estimate_file", lambda folder: estimate_file(folder, "e.jsonl")),
+    "status line": (None, lambda _: StatusLine()),
+    "replay bar": (None, lambda _: ReplayBar(0.0, 10.0)),
+    "kept": (None, lambda _: Kept()),
+}
+
+
+def session(folder: Path) -> wire.Session:
+    return session_body({"a": write_tiny_bundle(folder)}, INFOS)
+
+
+def estimate_file(folder: Path, name: str) -> EstimateFile:
+    return EstimateFile(folder / name, {"a": write_tiny_bundle(folder)})
+
+
+def test_every_file_of_publish_is_held_to_the_contract() -> None:
+    registered = {module for module, _ in EVERY.values() if module}
+    assert {path.stem for path in PUBLISH.glob("*.py")} == registered | HELPERS
+
+
+def no_answer(t_end: float) -> Estimate:
+    return Estimate(
+        decoder="a", t_start=t_end - 3, t_end=t_end, targets={}, confidence=0.0,
+        coverage={"eeg": 0.0}, flags=(("eeg", Flag.MISSING),), contributions={}, n_slices=0,
+        bundle_digest="d" * 64,
+    )  # fmt: skip
+
+
+def health(t: float) -> Health:
+    unknown = StreamHealth(
+        state="waiting", n_samples=0, sfreq_hz=math.nan, drift_ppm=math.nan, offset_s=math.nan,
+        n_gaps=0, n_missing=0, n_backward=0, n_nonfinite=0, age_s=math.nan,
+    )  # fmt: skip
+    stages = {"decode": LatencyMeter().summary()}
+    return Health(
+        t=t, streams={"eeg": unknown}, stages=stages, queues={"engine": 3}, provider="CPU",
+        notes=("eeg: T7 flat",),
+    )  # fmt: skip
+
+
+def events() -> list[Event]:
+    text = np.array([["start"]], dtype=object)
+    return [
+        Tick(10.0),
+        ClockOffset("eeg", 0.25, 10.01),
+        Chunk("eeg", np.array([[1.0, np.nan], [2.0, np.inf]]), np.array([9.9, 9.91]), 10.02),
+        Chunk("markers", text, np.array([9.95]), 10.03),
+        StreamEvent("eeg", StreamState.LOST, 10.5, "the sender hung up"),
+        StreamEvent("eeg", StreamState.RECOVERED, 11.0, "it is back"),
+        StreamEvent("eeg", StreamState.REFUSED, 11.5, "channels: 2 -> 3"),
+        Tick(12.0),
+    ]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", EVERY)
+def test_sink_takes_everything_changes_nothing_and_closes(name: str, tmp_path: Path) -> None:
+    sink = EVERY[name][1](tmp_path)
+    try:
+        for event in events():
+            before = copy.deepcopy(event)
+            sink.on_event(event)
+            if isinstance(event, Chunk):
+                np.testing.assert_array_equal(event.data, before.data)
+                np.testing.assert_array_equal(event.stamps_s, before.stamps_s)
+        for estimate in (tiny_answer(10.0), no_answer(10.25)):
+            before_bytes = estimate.canonical()
+            sink.on_estimate(estimate, Timing(t_closed=10.3, t_decoded=10.301))
+            assert estimate.canonical() == before_bytes
+        sink.on_health(health(12.0))
+        if sink.wants_matrices("a"):
+            data = np.ones((2, 2), dtype=np.float32)
+            sink.on_matrix(
+                Matrix(decoder="a", name="slice", t_end=10.0, data=data, ch_names=("x", "y"))
+            )
+        assert sink.wants_matrices("nobody") is False
+    finally:
+        sink.close()
+
+
+def tiny_answer(t_end: float) -> Estimate:
+    """An answer of the tiny bundle."""
+    halves = Distribution(classes=("low", "high"), probabilities=(0.3, 0.7), edges=(-1.0, 0.0, 1.0))
+    return Estimate(
+        decoder="a", t_start=t_end - 1, t_end=t_end, targets={"valence": halves, "arousal": halves},
+        confidence=0.4, coverage={"eeg": 1.0, "face": 0.5}, flags=(("face", Flag.ARTIFACT),),
+        contributions={"a": 1.0}, n_slices=2, bundle_digest="d" * 64,
+    )  # fmt: skip

@@ -1,0 +1,240 @@
+"""What every source promises, held to each of them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from kept import Kept
+from tiny_bundle import write_tiny_bundle
+
+from rtaffect.core.face_features import FACE_FEATURES
+from rtaffect.core.streams import (
+    Chunk,
+    ClockOffset,
+    Event,
+    Source,
+    StreamChoice,
+    StreamEvent,
+    StreamInfo,
+    Tick,
+)
+from rtaffect.decode.decoder import Decoder
+from rtaffect.engine import Engine
+from rtaffect.publish.lsl import LslSender
+from rtaffect.publish.recorder import Recorder
+from rtaffect.publish.xdf_writer import XdfWriter
+from rtaffect.simulate.faults import parse_fault
+from rtaffect.simulate.participant import Participant
+from rtaffect.simulate.source import SimulatedSource
+from rtaffect.sources.fieldtrip import FieldTripSource
+from rtaffect.sources.lsl import LslSource
+from rtaffect.sources.lsl_inlet import local_clock
+from rtaffect.sources.recording import open_recording
+
+SOURCES = Path(__file__).parents[2] / "rtaffect" / "sources"
+HELPERS = {
+    "__init__": "no source",
+    "event_queue": "the queue of the live sources",
+    "lsl_inlet": "pylsl's edge, of lsl.py",
+    "stream_choice": "which stream is meant",
+    "offered": "what can be chosen",
+    "recorded": "what recorded files share",
+    "recorded_choice": "which recorded stream is meant",
+    "xdf_file": "pyxdf's edge, of recording.py",
+    "xdf_clock": "offsets of XDF files",
+    "xdf_recording": "a kind of file of recording.py",
+    "session_recording": "a kind of file of recording.py",
+    "mne_recording": "a kind of file of recording.py",
+    "openface": "a kind of file of recording.py",
+}
+TICK_S = 0.25
+
+
+def simulated(*faults: str) -> SimulatedSource:
+    return SimulatedSource(
+        Participant(91_000), 8.0, sfreq=128.0, faults=[parse_fault(f) for f in faults]
+    )
+
+
+@contextmanager
+def own_recording(folder: Path) -> Iterator[Source]:
+    source = simulated("death@3+1")
+    bundle = write_tiny_bundle(folder)
+    recorder = Recorder(folder / "own.xdf", source.infos, session={})
+    Engine(source, [Decoder(bundle, infos=source.infos)], [recorder, Kept()]).run()
+    with open_recording([folder / "own.xdf"]) as recording:
+        yield recording
+
+
+@contextmanager
+def foreign_xdf(folder: Path) -> Iterator[Source]:
+    path = folder / "foreign.xdf"
+    with path.open("wb") as file:
+        xdf = XdfWriter(file)
+        xdf.add_stream(
+            1, name="amp", stype="EEG", dtype=np.float32, ch_names=("Cz", "Pz"), units=("uV",) * 2,
+            sfreq=100.0, source_id="a", simulated=False,
+        )  # fmt: skip
+        stamps = 5.0 + np.arange(600) / 100.0
+        xdf.clock_offset(1, t_collected=5.0, offset_s=-2.0)
+        xdf.samples(1, stamps, np.zeros((2, 600), dtype=np.float32))
+        xdf.footers()
+    with open_recording([path]) as recording:
+        yield recording
+
+
+@contextmanager
+def fif_and_openface(folder: Path) -> Iterator[Source]:
+    import mne
+
+    info = mne.create_info(["Cz", "Pz"], 128.0, "eeg", verbose="error")
+    raw = mne.io.RawArray(np.zeros((2, 800)), info, verbose="error")
+    raw.set_annotations(mne.Annotations([1.0, 2.0], [0.0, 0.0], ["a", "b"]))
+    raw.save(folder / "eeg_raw.fif", verbose="error")
+    header = ("frame", "timestamp", "confidence", "success", *FACE_FEATURES)
+    rows = [(i + 1, i / 25, 0.98, int(i % 7 > 0), *([0.5] * 29)) for i in range(120)]
+    lines = [", ".join(header), *(", ".join(map(str, row)) for row in rows)]
+    (folder / "face.csv").write_text("\n".join(lines))
+    with open_recording([folder / "eeg_raw.fif", folder / "face.csv"]) as recording:
+        yield recording
+
+
+@contextmanager
+def lsl(_folder: Path) -> Iterator[Source]:
+    infos = [
+        StreamInfo(
+            modality=modality, name=f"contract {modality}", stype=stype, ch_names=names,
+            source_id=f"contract-{modality}-{uuid4().hex[:8]}", sfreq=sfreq, units=units,
+            is_text=modality == "markers",
+        )
+        for modality, stype, names, sfreq, units in (
+            ("eeg", "EEG", ("Cz", "Pz"), 100.0, ("uV", "uV")),
+            ("markers", "Markers", ("text",), 0.0, ("",)),
+        )
+    ]  # fmt: skip
+    sender = LslSender(infos)
+    stop = threading.Event()
+
+    def send() -> None:
+        while not stop.wait(0.05):
+            now = local_clock()
+            sender.push(Chunk("eeg", np.zeros((2, 5)), now + np.arange(-4, 1) / 100.0, now))
+            text = np.array([["x"]], dtype=object)
+            sender.push(Chunk("markers", text, np.array([now]), now))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    choices = [StreamChoice(modality=i.modality, source_id=i.source_id) for i in infos]
+    try:
+        with LslSource(choices, tick_s=TICK_S, offset_interval_s=0.5).open() as source:
+            timer = threading.Timer(2.5, source.close)
+            timer.start()
+            yield source
+            timer.cancel()
+    finally:
+        stop.set()
+        thread.join()
+        sender.close()
+
+
+@contextmanager
+def fieldtrip(_folder: Path) -> Iterator[Source]:
+    from fieldtrip_server import FieldTripServer
+
+    choice = StreamChoice(modality="eeg", unit="uV")
+    with FieldTripServer() as server:
+        server.put(np.zeros((10, 2)))
+        stop = threading.Event()
+
+        def put() -> None:
+            while not stop.wait(0.05):
+                server.put(np.zeros((5, 2)))
+
+        thread = threading.Thread(target=put)
+        thread.start()
+        with FieldTripSource(choice, host="127.0.0.1", port=server.port, tick_s=TICK_S) as source:
+            timer = threading.Timer(1.5, source.close)
+            timer.start()
+            yield source
+            timer.cancel()
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def in_process(_folder: Path) -> Iterator[Source]:
+    with simulated("drop@2+0.5", "face:death@3+1", "burst@5+1") as source:
+        yield source
+
+
+EVERY: dict[str, tuple[str | None, Callable[[Path], AbstractContextManager[Source]]]] = {
+    "simulated": (None, in_process),
+    "own recording": ("recording", own_recording),
+    "foreign XDF": ("recording", foreign_xdf),
+    "FIF and OpenFace": ("recording", fif_and_openface),
+    "LSL": ("lsl", lsl),
+    "FieldTrip": ("fieldtrip", fieldtrip),
+}
+
+
+def test_every_file_of_sources_is_held_to_the_contract() -> None:
+    modules = {path.stem for path in SOURCES.glob("*.py")}
+    registered = {module for module, _ in EVERY.values() if module}
+    assert modules == registered | set(HELPERS)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", EVERY)
+def test_source_keeps_its_promises(name: str, tmp_path: Path) -> None:
+    with EVERY[name][1](tmp_path) as source:
+        infos = dict(source.infos)
+        assert infos
+        assert all(modality == info.modality for modality, info in infos.items())
+        assert source.n_waiting >= 0
+        events = list(source.events())
+        assert dict(source.infos) == infos
+        source.close()
+        source.close()
+    assert any(isinstance(event, Chunk) for event in events)
+    check_events(events, infos)
+
+
+def check_events(events: list[Event], infos: dict[str, StreamInfo]) -> None:
+    """Order, ticks, offsets before samples, and samples that fit their description."""
+    received = [event.t_received for event in events]
+    assert all(np.isfinite(received))
+    assert (np.diff(received) >= 0).all()
+    ticks = [event.t_received for event in events if isinstance(event, Tick)]
+    assert max(np.diff([received[0], *ticks])) <= 2 * TICK_S + 1e-6
+    with_offset = {event.modality for event in events if isinstance(event, ClockOffset)}
+    offset_seen: set[str] = set()
+    for event in events:
+        if isinstance(event, ClockOffset):
+            offset_seen.add(event.modality)
+            assert np.isfinite(event.offset_s)
+        elif isinstance(event, StreamEvent):
+            assert event.modality in infos
+        elif isinstance(event, Chunk):
+            info = infos[event.modality]
+            assert event.modality in offset_seen or event.modality not in with_offset
+            assert event.data.shape == (info.n_channels, len(event.stamps_s))
+            assert event.stamps_s.dtype == np.float64
+            assert (event.data.dtype == object) == info.is_text
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", EVERY)
+def test_a_closed_source_ends_its_events(name: str, tmp_path: Path) -> None:
+    with EVERY[name][1](tmp_path) as source:
+        events = source.events()
+        next(events)
+        closer = threading.Thread(target=source.close)
+        closer.start()
+        n_left = sum(1 for _ in events)
+        closer.join(5.0)
+        assert not closer.is_alive()
+    assert n_left < 20_000
