@@ -23,6 +23,7 @@ from rtaffect.windows import WindowChain
 logger = logging.getLogger(__name__)
 
 HEALTH_S = 1.0
+BEHIND = 2000  # events, some seconds of them: no burst of a healthy sender is as long
 P = ParamSpec("P")
 
 
@@ -207,6 +208,11 @@ class Engine:
                 streams.setdefault(modality, health)
         return streams
 
+    def _behind(self) -> tuple[str, ...]:
+        """Say that the engine is slower than its input. Nothing is dropped: windows grow older."""
+        n = self.source.n_waiting
+        return (f"{n} events wait: this machine is slower than its streams",) if n > BEHIND else ()
+
     def _health(self, now: float) -> Health:
         return Health(
             t=now,
@@ -218,6 +224,7 @@ class Engine:
             provider=", ".join(sorted({lane.decoder.provider for lane in self._lanes})),
             notes=(
                 *self.summary.failures,
+                *self._behind(),
                 *dict.fromkeys(note for lane in self._lanes for note in lane.chain.notes()),
             ),
         )

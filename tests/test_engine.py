@@ -232,3 +232,15 @@ def test_a_decoder_runs_without_its_optional_stream(bundle: Bundle) -> None:
     assert summary.n_answers > 0
     assert set(summary.streams) == {"eeg"}
     assert summary.n_flags["face:missing"] == summary.n_windows
+
+
+@pytest.mark.parametrize(("n_waiting", "is_said"), [(2000, False), (2001, True)])
+def test_an_engine_that_is_slower_than_its_input_says_so(
+    bundle: Bundle, n_waiting: int, is_said: bool
+) -> None:
+    kept = Kept()
+    source = ListSource([Tick(10.0 + i) for i in range(3)], n_waiting=n_waiting)
+    Engine(source, [decoder(bundle)], [kept]).run()
+    assert kept.healths
+    for health in kept.healths:
+        assert any(f"{n_waiting} events wait" in note for note in health.notes) == is_said
