@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from alike import classes_like
 from kept import Kept
 from tiny_bundle import write_tiny_bundle
 
@@ -32,7 +33,7 @@ from rtaffect.simulate.source import SimulatedSource
 from rtaffect.sources.fieldtrip import FieldTripSource
 from rtaffect.sources.lsl import LslSource
 from rtaffect.sources.lsl_inlet import local_clock
-from rtaffect.sources.recording import open_recording
+from rtaffect.sources.recording import RecordingSource, open_recording
 
 SOURCES = Path(__file__).parents[2] / "rtaffect" / "sources"
 HELPERS = {
@@ -177,15 +178,15 @@ def in_process(_folder: Path) -> Iterator[Source]:
 
 
 Opens = Callable[[Path], AbstractContextManager[Source]]
-EVERY: dict[str, tuple[str, Opens]] = {
-    "simulated": ("", in_process),  # lives in simulate/
-    "own recording": ("recording session_recording", own_recording),
-    "foreign XDF": ("recording xdf_recording", foreign_xdf),
-    "FIF and OpenFace": ("recording mne_recording openface", fif_and_openface),
-    "LSL": ("lsl", lsl),
-    "FieldTrip": ("fieldtrip", fieldtrip),
+EVERY: dict[str, tuple[type[Source], str, Opens]] = {
+    "simulated": (SimulatedSource, "", in_process),  # lives in simulate/
+    "own recording": (RecordingSource, "recording session_recording", own_recording),
+    "foreign XDF": (RecordingSource, "recording xdf_recording", foreign_xdf),
+    "FIF and OpenFace": (RecordingSource, "recording mne_recording openface", fif_and_openface),
+    "LSL": (LslSource, "lsl", lsl),
+    "FieldTrip": (FieldTripSource, "fieldtrip", fieldtrip),
 }
-"""By name: the modules of sources/ that it stands for, and how it is opened."""
+"""By name: the class, the modules of sources/ that it stands for, and how one is opened."""
 
 ENDLESS: dict[str, Opens] = {"a recording at a millionth of its speed": paced_xdf}
 LIVE = {"LSL", "FieldTrip"}  # their ticks are as punctual as the machine
@@ -193,16 +194,22 @@ LIVE = {"LSL", "FieldTrip"}  # their ticks are as punctual as the machine
 
 def test_every_file_of_sources_is_held_to_the_contract() -> None:
     modules = {path.stem for path in SOURCES.glob("*.py")}
-    registered = {module for of, _ in EVERY.values() for module in of.split()}
+    registered = {module for _, of, _ in EVERY.values() for module in of.split()}
     assert modules == registered | set(HELPERS)
     assert not registered & set(HELPERS)
+
+
+def test_every_source_is_held_to_the_contract() -> None:
+    assert classes_like(Source) == {kind for kind, _, _ in EVERY.values()}
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("name", EVERY)
 def test_source_keeps_its_promises(name: str, tmp_path: Path) -> None:
-    with EVERY[name][1](tmp_path) as opened, opened as source:
+    kind, _, opens = EVERY[name]
+    with opens(tmp_path) as opened, opened as source:
         assert source is opened
+        assert type(source) is kind
         infos = dict(source.infos)
         assert infos
         assert all(modality == info.modality for modality, info in infos.items())
@@ -265,7 +272,7 @@ def check_samples(events: list[Event], infos: Mapping[str, StreamInfo]) -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize("name", [*EVERY, *ENDLESS])
 def test_a_source_that_another_thread_closes_ends_its_events(name: str, tmp_path: Path) -> None:
-    opens = ENDLESS[name] if name in ENDLESS else EVERY[name][1]
+    opens = ENDLESS[name] if name in ENDLESS else EVERY[name][2]
     with opens(tmp_path) as source:
         events = source.events()
         next(events)
