@@ -1,6 +1,8 @@
 """What every step of the signal chain promises: causal, repeatable, its input left alone."""
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,140 +10,250 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaffect.core.spec import QualitySpec
-from rtaffect.signal.blocks import BLOCKS_PER_S, Block, BlockCutter
+from rtaffect.core.montages import EEG_15
+from rtaffect.core.spec import FrameSpec, QualitySpec, SignalSpec
+from rtaffect.core.streams import Chunk, StreamInfo
+from rtaffect.signal.blocks import BLOCKS_PER_S, BlockCutter
 from rtaffect.signal.filters import CausalFilter, filter_bank, highpass
+from rtaffect.signal.frames import FrameTrack
 from rtaffect.signal.montage import plan_montage
 from rtaffect.signal.quality import QualityMonitor
 from rtaffect.signal.reference import rereference
 from rtaffect.signal.resample import GridResampler
-from rtaffect.signal.timeline import Break, RegularTimeline, Span
+from rtaffect.signal.signals import SignalTrack
+from rtaffect.signal.timeline import RegularTimeline
+from rtaffect.signal.track import Track
 
 SIGNAL = Path(__file__).parents[2] / "rtaffect" / "signal"
 SFREQ = 256.0
-HELPERS = {
-    "__init__": "",
-    "units": "factors, no state",
-    "ring": "memory, held to a plain array in test_ring",
-    "track": "the two tracks' common part",
-    "signals": "the whole chain, held to the same in test_windows",
-    "frames": "the whole chain of frames, held to the same in test_windows",
-}
-Step = Callable[[np.ndarray], np.ndarray]
+N_BLOCK = int(SFREQ / BLOCKS_PER_S)
+N_BLOCKS = 40
+N_CHANNELS = len(EEG_15)
+HELPERS = {"__init__", "units"}  # units: factors without a state, see test_units
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A conditioner that has just begun.
+
+    Parameters
+    ----------
+    run : callable
+        Takes the next samples, shape (n_channels, n_times); returns what they complete.
+    state : tuple
+        The objects that remember something.
+    any_cut : bool
+        The same bits however the samples are cut; else only for blocks on absolute time.
+    reset : callable or None
+        Forgets the past, where a step can be told to.
+    """
+
+    run: Callable[[np.ndarray], np.ndarray]
+    state: tuple[object, ...] = ()
+    any_cut: bool = False
+    reset: Callable[[], None] | None = None
 
 
 def filtered() -> Step:
-    return CausalFilter(highpass(1.0, order=2, sfreq=SFREQ), n_channels=3).process
+    causal = CausalFilter(highpass(1.0, order=2, sfreq=SFREQ), n_channels=N_CHANNELS)
+    return Step(run=causal.process, state=(causal,), any_cut=True, reset=causal.reset)
 
 
 def banked() -> Step:
-    bank = filter_bank({"theta": (4.0, 8.0), "beta": (12.0, 30.0)}, n_channels=3, sfreq=SFREQ)
-    return lambda block: np.concatenate([f.process(block) for f in bank.values()])
+    bands_hz = {"theta": (4.0, 8.0), "beta": (12.0, 30.0)}
+    bank = filter_bank(bands_hz, n_channels=N_CHANNELS, sfreq=SFREQ)
+
+    def reset() -> None:
+        for causal in bank.values():
+            causal.reset()
+
+    return Step(
+        run=lambda block: np.concatenate([causal.process(block) for causal in bank.values()]),
+        state=tuple(bank.values()),
+        any_cut=True,
+        reset=reset,
+    )
 
 
 def referenced() -> Step:
-    return lambda block: rereference(block, "average")
+    return Step(run=lambda block: rereference(block, "average"))
 
 
-def mounted() -> Step:
-    plan = plan_montage(("EEG Cz", "T3", "pz"), ("T7", "Cz", "Pz"))
-    return plan.apply
+def unreferenced() -> Step:
+    return Step(run=lambda block: rereference(block, "none"), any_cut=True)
+
+
+def picked() -> Step:
+    plan = plan_montage([f"EEG {name.upper()}" for name in EEG_15], EEG_15[::-1])
+    return Step(run=plan.apply, state=(plan,), any_cut=True)
+
+
+def rebuilt() -> Step:
+    absent = EEG_15[7]
+    others = [name if name != absent else "HEOG" for name in EEG_15]
+    plan = plan_montage(others, EEG_15, interpolate=True, max_interpolated=1)
+    return Step(run=plan.apply, state=(plan,))
 
 
 def judged() -> Step:
-    monitor = QualityMonitor(QualitySpec(), n_channels=3, sfreq=SFREQ)
-    return lambda block: monitor.process(block)[:, None].astype(float)
+    monitor = QualityMonitor(QualitySpec(), n_channels=N_CHANNELS, sfreq=SFREQ)
+    return Step(
+        run=lambda block: monitor.process(block)[:, None].astype(float),
+        state=(monitor,),
+        reset=monitor.reset,
+    )
+
+
+def placed() -> Step:
+    """The steps that work on stamps, from samples to grid samples."""
+    timeline = RegularTimeline(SFREQ, bridge_s=0.02)
+    cutter, resampler = BlockCutter(), GridResampler(128.0, half_s=0.0625)
+    stamps_of = Stamps()
+
+    def run(samples: np.ndarray) -> np.ndarray:
+        stamps = stamps_of(samples)
+        spans = timeline.push(stamps, samples, t_received=stamps_of.now)
+        period_s = timeline.period_s
+        blocks = [block for span in spans for block in cutter.push(span, period_s=period_s)]
+        parts = [resampler.push(block, period_s=period_s)[1] for block in blocks]
+        return np.concatenate([np.empty((N_CHANNELS, 0)), *parts], axis=1)
+
+    return Step(run=run, state=(timeline, cutter, resampler), any_cut=True)
+
+
+def signal_track() -> Step:
+    info = StreamInfo(
+        modality="eeg", name="amp", stype="EEG", ch_names=EEG_15, sfreq=SFREQ,
+        units=("uV",) * N_CHANNELS,
+    )  # fmt: skip
+    spec = SignalSpec(ch_names=EEG_15)
+    return tracked(SignalTrack(spec, info, keep_s=4.0, interpolate=False))
+
+
+def frame_track() -> Step:
+    info = StreamInfo(modality="face", name="cam", stype="Face", ch_names=EEG_15, sfreq=0.0)
+    return tracked(FrameTrack(FrameSpec(ch_names=EEG_15), info, keep_s=4.0))
+
+
+def tracked(track: Track) -> Step:
+    """One stream's whole chain; out come the grid samples that are settled for good."""
+    stamps_of = Stamps()
+    m_read = round(Stamps.t_start * track.sfreq)
+
+    def run(samples: np.ndarray) -> np.ndarray:
+        nonlocal m_read
+        stamps = stamps_of(samples)
+        for _ in track.push(Chunk(track.info.modality, samples, stamps, stamps_of.now)):
+            pass
+        if track.m_reached <= m_read:
+            return np.empty((N_CHANNELS, 0))
+        settled = track.window(m_read / track.sfreq, track.m_reached / track.sfreq, silent=False)
+        m_read = track.m_reached
+        return settled.data[:, ~np.isnan(settled.data).all(axis=0)]  # NaN says that there is none
+
+    return Step(run=run, state=(track,), any_cut=True)
+
+
+class Stamps:
+    """Stamps of samples that follow one another; each arrives at its own time."""
+
+    t_start = 100.0
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        stamps = self.t_start + (self.n + np.arange(samples.shape[1])) / SFREQ
+        self.n += samples.shape[1]
+        return stamps
+
+    @property
+    def now(self) -> float:
+        return self.t_start + self.n / SFREQ
 
 
 EVERY: dict[str, tuple[str, Callable[[], Step]]] = {
     "high-pass": ("filters", filtered),
     "filter bank": ("filters", banked),
     "average reference": ("reference", referenced),
-    "montage": ("montage", mounted),
+    "no reference": ("reference", unreferenced),
+    "montage": ("montage", picked),
+    "montage with a rebuilt channel": ("montage", rebuilt),
     "quality": ("quality", judged),
-    "timeline, blocks and resampler": ("timeline blocks resample", lambda: chained()),
+    "timeline, blocks and resampler": ("timeline blocks resample", placed),
+    "signals, from chunks to windows": ("signals track ring", signal_track),
+    "frames, from chunks to windows": ("frames track ring", frame_track),
 }
+"""By name: the modules of signal/ that it stands for, and how one is made."""
+
+RESET = [name for name, (_, make) in EVERY.items() if make().reset]
+CUTS = st.lists(st.integers(0, N_BLOCK * N_BLOCKS), max_size=60)
 
 
-def chained() -> Step:
-    """The steps that work on stamps, from samples to grid samples, one 1/16 s at a time."""
-    timeline = RegularTimeline(SFREQ, bridge_s=0.02)
-    cutter, resampler = BlockCutter(), GridResampler(128.0, half_s=0.0625)
-    n = 0
-
-    def step(block: np.ndarray) -> np.ndarray:
-        nonlocal n
-        stamps = 100.0 + (n + np.arange(block.shape[1])) / SFREQ
-        n += block.shape[1]
-        spans = timeline.push(stamps, block, t_received=float(stamps[-1]))
-        period_s = timeline.period_s
-        cuts = [cut for span in spans for cut in cutter.push(span, period_s=period_s)]
-        parts = [resampler.push(cut, period_s=period_s)[1] for cut in cuts]
-        return np.concatenate([np.empty((3, 0)), *parts], axis=1)
-
-    return step
-
-
-def blocks_of(seed: int, n_blocks: int = 40) -> list[np.ndarray]:
+def eeg(seed: int, n_blocks: int = N_BLOCKS) -> np.ndarray:
+    """Return samples that nobody can change."""
     rng = np.random.default_rng(seed)
-    n = int(SFREQ / BLOCKS_PER_S)
-    signal = rng.normal(0, 20, (3, n * n_blocks))
-    return [signal[:, at : at + n].copy() for at in range(0, signal.shape[1], n)]
+    samples = rng.normal(0.0, 20.0, (N_CHANNELS, N_BLOCK * n_blocks))
+    samples.flags.writeable = False
+    return samples
+
+
+def cut(samples: np.ndarray, at: Iterable[int] = ()) -> list[np.ndarray]:
+    """Return pieces, empty ones too; by default the blocks on absolute time."""
+    edges = sorted(at) or range(N_BLOCK, samples.shape[1], N_BLOCK)
+    return np.split(samples, list(edges), axis=1)
+
+
+def run(step: Step, pieces: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([step.run(piece) for piece in pieces], axis=1)
 
 
 def test_every_file_of_signal_is_held_to_the_contract() -> None:
-    registered = {module for modules, _ in EVERY.values() for module in modules.split()}
-    assert {path.stem for path in SIGNAL.glob("*.py")} == registered | set(HELPERS)
+    registered = {module for of, _ in EVERY.values() for module in of.split()}
+    assert {path.stem for path in SIGNAL.glob("*.py")} == registered | HELPERS
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_same_blocks_same_bits_and_the_input_is_left_alone(name: str) -> None:
-    blocks = blocks_of(1)
-    kept = [block.copy() for block in blocks]
-    first, second = EVERY[name][1](), EVERY[name][1]()
-    for block in blocks:
-        one, two = first(block), second(block)
-        np.testing.assert_array_equal(one, two)
-        assert np.isfinite(one).all()
-    for block, before in zip(blocks, kept, strict=True):
-        np.testing.assert_array_equal(block, before)
+def test_numbers_come_out_and_the_same_ones_again(name: str) -> None:
+    samples = eeg(1)  # that a step changes its input would be an error: nobody can write there
+    out = run(EVERY[name][1](), cut(samples))
+    assert out.shape[1] >= N_BLOCKS
+    assert np.isfinite(out).all()
+    np.testing.assert_array_equal(run(EVERY[name][1](), cut(samples)), out)
 
 
-@pytest.mark.parametrize("name", EVERY)
-@given(st.integers(1, 38))
+@pytest.mark.parametrize("name", [name for name, (_, make) in EVERY.items() if make().any_cut])
+@given(CUTS)
 @settings(max_examples=15, deadline=None)
-def test_the_future_changes_nothing_that_was_said(name: str, n_same: int) -> None:
-    blocks, other = blocks_of(2), blocks_of(3)
-    first, second = EVERY[name][1](), EVERY[name][1]()
-    for i in range(40):
-        one = first(blocks[i])
-        two = second(blocks[i] if i < n_same else other[i])
-        if i < n_same:
-            np.testing.assert_array_equal(one, two)
+def test_how_samples_are_cut_changes_no_bit(name: str, cuts: list[int]) -> None:
+    make, samples = EVERY[name][1], eeg(6)
+    np.testing.assert_array_equal(run(make(), cut(samples, cuts)), run(make(), cut(samples)))
 
 
-def test_a_reset_forgets() -> None:
-    sos = highpass(1.0, order=2, sfreq=SFREQ)
-    used, fresh = CausalFilter(sos, n_channels=3), CausalFilter(sos, n_channels=3)
-    for block in blocks_of(4):
-        used.process(block)
+@pytest.mark.parametrize("name", EVERY)
+def test_the_future_changes_nothing_that_was_said(name: str) -> None:
+    step = EVERY[name][1]()
+    said = [step.run(piece) for piece in cut(eeg(2))]
+    before = [part.copy() for part in said]
+    run(step, cut(1e3 * eeg(3)))
+    for part, was in zip(said, before, strict=True):
+        np.testing.assert_array_equal(part, was)
+
+
+@pytest.mark.parametrize("name", RESET)
+def test_a_reset_forgets(name: str) -> None:
+    used, fresh = EVERY[name][1](), EVERY[name][1]()
+    assert used.reset
+    run(used, cut(1e3 * eeg(4)))
     used.reset()
-    for block in blocks_of(5):
-        np.testing.assert_array_equal(used.process(block), fresh.process(block))
+    np.testing.assert_array_equal(run(used, cut(eeg(5))), run(fresh, cut(eeg(5))))
 
 
-def test_steps_on_stamps_hold_no_more_memory_the_longer_they_run() -> None:
-    resampler = GridResampler(128.0, half_s=0.0625)
-    cutter = BlockCutter()
-    n = int(SFREQ / BLOCKS_PER_S)
+@pytest.mark.parametrize("name", EVERY)
+def test_no_step_grows_the_longer_it_runs(name: str) -> None:
+    step = EVERY[name][1]()
     sizes = []
-    for i in range(2000):
-        stamps = (i * n + np.arange(n)) / SFREQ
-        flags = np.zeros(n, dtype=bool)
-        span = Span(stamps, np.ones((3, n)), flags, Break.START if i == 0 else None)
-        for block in cutter.push(span, period_s=1 / SFREQ):
-            resampler.push(block, period_s=1 / SFREQ)
-        held = [value for value in vars(resampler).values() if isinstance(value, list)]
-        sizes.append(sum(len(kept) for kept in held))
-    assert max(sizes[10:]) <= 8
-    assert all(isinstance(kept, Block) for values in held for kept in values)
+    for minute in range(2):
+        run(step, cut(eeg(minute, n_blocks=60 * BLOCKS_PER_S)))
+        sizes.append(len(pickle.dumps(step.state)))
+    assert sizes[1] <= sizes[0] + 200  # a count of more digits
