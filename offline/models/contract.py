@@ -1,0 +1,190 @@
+"""What every network is: fixed features, scales of the training set, an encoder and a head."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from rtaffect.core.spec import WindowSpec
+
+Features = dict[str, Tensor]
+"""By name, each of shape (n_windows, ...)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shapes:
+    """What a network is built for.
+
+    Parameters
+    ----------
+    windows : WindowSpec
+        The windows that it sees.
+    targets : mapping of str to int
+        Number of classes by target.
+    """
+
+    windows: WindowSpec
+    targets: Mapping[str, int]
+
+    @property
+    def n_channels(self) -> int:
+        """EEG channels."""
+        return len(self.windows.modalities["eeg"].ch_names)
+
+    @property
+    def n_face(self) -> int:
+        """Facial features; 0 for a model that never sees a face."""
+        return len(self.windows.modalities["face"].ch_names) if self.sees_face else 0
+
+    @property
+    def sees_face(self) -> bool:
+        """Whether windows hold a face."""
+        return "face" in self.windows.modalities
+
+    @property
+    def sfreq(self) -> float:
+        """Rate of the EEG in Hz."""
+        return self.windows.modalities["eeg"].sfreq
+
+
+class NetworkSettings(BaseModel, ABC):
+    """Every choice of one network; ``kind`` tells networks apart in a recipe.
+
+    A subclass adds ``kind: Literal["..."] = "..."`` and its fields.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @abstractmethod
+    def build(self, shapes: Shapes) -> "Network":
+        """Return the network with fresh weights, drawn from torch's generator."""
+
+    @abstractmethod
+    def choices(self) -> tuple[str, ...]:
+        """Return what the paper leaves open and what is taken, a sentence each, for the card."""
+
+
+class Network(nn.Module, ABC):
+    """A model that can be trained, packed beside others of its kind, and exported.
+
+    A window takes three steps. `extract` computes what depends neither on weights nor on other
+    windows: once a data set, kept on disk. `encode` applies the training set's scales and the
+    encoder's weights: one slice. `head` turns T slices into logits.
+
+    Attributes
+    ----------
+    head : Module
+        Slices of shape (batch, T, *slice_shape) -> dict of logits (batch, n_classes) by target.
+    slice_shape : tuple of int
+        Shape of one slice.
+    t_max : int
+        Most slices that the head can take; 1 for a model of single windows.
+    uses_rest : bool
+        The encoder takes a baseline: `summarise` of windows at rest, as the feature ``"rest"``.
+    """
+
+    head: nn.Module
+    slice_shape: tuple[int, ...]
+    t_max: int = 64
+    uses_rest: bool = False
+
+    @abstractmethod
+    def extract(self, inputs: Mapping[str, Tensor]) -> Features:
+        """Return features that depend neither on weights nor on the training set.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor, shape (n_windows, ...)
+            What the runtime hands the encoder: ``eeg`` (n, n_channels, n_times), and ``face``
+            (n, n_face, n_frames) with ``face_mask`` (n, n_frames) where the model sees a face.
+        """
+
+    @abstractmethod
+    def fit_scales(self, features: Mapping[str, Tensor]) -> None:
+        """Take the training set's statistics.
+
+        Parameters
+        ----------
+        features : mapping of str to Tensor, shape (n_windows, ...)
+            Of the windows in the training set, and of no others.
+        """
+
+    @abstractmethod
+    def encode(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Return slices, shape (n_windows, *slice_shape)."""
+
+    def look(self, features: Mapping[str, Tensor]) -> Features:
+        """Return what a monitor may look at, by the name of the graph's output.
+
+        The first axis after the batch is the EEG's channels.
+        """
+        del features
+        return {}
+
+    def summarise(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Return the statistics of a person's windows at rest, without a batch axis.
+
+        Parameters
+        ----------
+        features : mapping of str to Tensor, shape (n_windows, ...)
+            Of windows at rest, in order of time.
+        """
+        del features
+        raise NotImplementedError
+
+    def without(self, modality: str, features: Features, rows: Tensor) -> Features:
+        """Return the features as if `modality` had been missing in `rows` (bool, (n_windows,)).
+
+        For modality dropout while training. A model that needs the modality returns them as is.
+        """
+        del modality, rows
+        return features
+
+    def forward(self, features: Mapping[str, Tensor], n_slices: int) -> dict[str, Tensor]:
+        """Return logits of sequences.
+
+        Parameters
+        ----------
+        features : mapping of str to Tensor
+            Of ``batch * n_slices`` windows, the slices of a sequence one after the other.
+        n_slices : int
+            T.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (batch, n_classes)
+            By target.
+        """
+        slices = self.encode(features)
+        logits: dict[str, Tensor] = self.head(slices.unflatten(0, (-1, n_slices)))
+        return logits
+
+
+class SolvedNetwork(Network):
+    """A model whose weights a solver finds at once, not gradients over epochs."""
+
+    @abstractmethod
+    def solve(
+        self, batches: Iterator[tuple[Features, int]], labels: Mapping[str, Tensor], *, seed: int
+    ) -> None:
+        """Find the weights, and keep them as buffers of the head.
+
+        Parameters
+        ----------
+        batches : iterator of (features, n_slices)
+            As `forward` takes them, in order.
+        labels : mapping of str to Tensor of int, shape (n_sequences,)
+            Classes of all sequences of all batches, by target.
+        seed : int
+            Of whatever is random in the solver.
+        """
+
+
+def stack_slices(model: Network, batches: Iterator[tuple[Features, int]]) -> Tensor:
+    """Return the mean slice of each sequence, shape (n_sequences, *slice_shape)."""
+    with torch.no_grad():
+        parts = [model.encode(f).unflatten(0, (-1, n)).mean(dim=1) for f, n in batches]
+    return torch.cat(parts)
