@@ -17,6 +17,9 @@ SCHEMA_VERSION: Literal[1] = 1
 MAX_VALUES = 1 << 26
 """Numbers in one array that a manifest can make the runtime keep: 256 MiB, far beyond any model."""
 
+MAX_BANDS_ORDER = 8
+"""Beyond it a narrow band-pass filter is no longer stable in float64."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 """A name that is safe in a topic, a file name and a shell."""
 
@@ -258,7 +261,7 @@ def _window_problems(windows: WindowSpec) -> list[str]:
             problems.append(
                 f"{where}.sfreq must give a whole number of samples a window, got {spec.sfreq} Hz"
             )
-        if kept_s * spec.sfreq * len(spec.ch_names) > MAX_VALUES:
+        if kept_s * spec.sfreq * spec.n_rows > MAX_VALUES:
             problems.append(f"{where} must not have more than {MAX_VALUES} samples to keep")
         if isinstance(spec, SignalSpec) and not 0 < spec.resample_half_s <= windows.window_s:
             problems.append(
@@ -269,8 +272,25 @@ def _window_problems(windows: WindowSpec) -> list[str]:
             problems.append(
                 f"{where}.highpass_hz must lie below half of sfreq, got {spec.highpass_hz} Hz"
             )
+        if isinstance(spec, SignalSpec):
+            problems += [f"{where}.{problem}" for problem in _bank_problems(spec)]
     if not windows.modalities or all(spec.optional for spec in windows.modalities.values()):
         problems.append("windows.modalities must hold at least one that is not optional")
+    return problems
+
+
+def _bank_problems(spec: SignalSpec) -> list[str]:
+    problems = []
+    if not 1 <= spec.bands_order <= MAX_BANDS_ORDER:
+        problems.append(f"bands_order must be from 1 to {MAX_BANDS_ORDER}, got {spec.bands_order}")
+    bands = list(spec.bands_hz.values())
+    if not all(0 < low < high < spec.sfreq / 2 for low, high in bands):
+        problems.append(
+            f"bands_hz must hold edges between 0 and half of sfreq, the lower first, got {bands}"
+        )
+    # Rows follow the bands; JSON that some tool has sorted by name must not change them.
+    if bands != sorted(bands) or len(set(bands)) < len(bands):
+        problems.append(f"bands_hz must hold different bands in rising order, got {bands}")
     return problems
 
 
@@ -293,12 +313,28 @@ def _graph_problems(manifest: Manifest) -> list[str]:
             f"graphs.encoder.inputs must be the modalities {sorted(modalities)} and their masks, "
             f"got {sorted(inputs)}"
         )
+    problems += _input_problems(manifest)
     if "slice" not in manifest.graphs.encoder.outputs:
         problems.append("graphs.encoder.outputs must hold 'slice'")
     if set(manifest.graphs.head.inputs) != {"slices"}:
         problems.append("graphs.head.inputs must be 'slices' alone")
     if missing := set(manifest.targets) - set(manifest.graphs.head.outputs):
         problems.append(f"graphs.head.outputs must hold every target, {sorted(missing)} missing")
+    return problems
+
+
+def _input_problems(manifest: Manifest) -> list[str]:
+    """Return what of the encoder's inputs does not fit the windows."""
+    problems = []
+    for modality, spec in manifest.windows.modalities.items():
+        n_times = round(manifest.windows.window_s * spec.sfreq)
+        shapes = {modality: (1, spec.n_rows, n_times), f"{modality}_mask": (1, n_times)}
+        problems += [
+            f"graphs.encoder.inputs.{name} must have shape {shape}, got {tensor.shape}"
+            for name, shape in shapes.items()
+            if (tensor := manifest.graphs.encoder.inputs.get(name)) is not None
+            and tensor.shape != shape
+        ]
     return problems
 
 

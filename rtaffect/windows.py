@@ -152,7 +152,7 @@ class WindowChain:
             track = self._tracks.get(modality)
             if track is None:
                 n_times = round(self.spec.window_s * wanted.sfreq)
-                nothing = np.full((len(wanted.ch_names), n_times), np.nan, dtype=np.float32)
+                nothing = np.full((wanted.n_rows, n_times), np.nan, dtype=np.float32)
                 flags = frozenset({Flag.MISSING})
                 parts[modality] = ModalityWindow(nothing, False, 0.0, flags, math.nan)
             else:

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, sosfilt
-from window_cases import EEG_INFO, INFOS, SPEC, ListSource, eeg_samples, same_windows, session
+from window_cases import (
+    BANDS_HZ,
+    BANKED,
+    EEG_INFO,
+    INFOS,
+    SPEC,
+    ListSource,
+    eeg_samples,
+    same_windows,
+    session,
+)
 
 from rtaffect.core.errors import BundleError, MontageError
 from rtaffect.core.montages import EEG_15
@@ -25,8 +35,10 @@ from rtaffect.core.window import Flag, Window
 from rtaffect.windows import WindowChain, open_windows
 
 
-def windows_of(events: list[Event], infos: dict[str, StreamInfo] | None = None) -> list[Window]:
-    return list(open_windows(ListSource(events, infos or INFOS), SPEC))
+def windows_of(
+    events: list[Event], infos: dict[str, StreamInfo] | None = None, *, spec: WindowSpec = SPEC
+) -> list[Window]:
+    return list(open_windows(ListSource(events, infos or INFOS), spec))
 
 
 def at(windows: list[Window], t_end: float) -> Window:
@@ -75,10 +87,11 @@ def test_the_signal_equals_an_offline_filter_of_the_same_recording() -> None:
     assert np.corrcoef(window.modalities["eeg"].data.ravel(), part.ravel())[0, 1] > 0.97
 
 
+@pytest.mark.parametrize("spec", [SPEC, BANKED], ids=["plain", "filter bank"])
 @given(st.integers(0, 2**16), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_any_recutting_that_keeps_arrivals_gives_the_same_bits(
-    seed: int, data: st.DataObject
+    spec: WindowSpec, seed: int, data: st.DataObject
 ) -> None:
     rng = np.random.default_rng(seed)
     lost = [(a, a + rng.uniform(0.004, 1.5)) for a in rng.uniform(3, 8, rng.integers(0, 3))]
@@ -109,13 +122,55 @@ def test_any_recutting_that_keeps_arrivals_gives_the_same_bits(
                     )
         else:
             recut.append(event)
-    same_windows(windows_of(events), windows_of(recut))
+    same_windows(windows_of(events, spec=spec), windows_of(recut, spec=spec))
 
 
-def test_a_later_start_agrees_once_settled() -> None:
+def test_a_filter_bank_gives_every_channel_once_a_band_as_scipy_does() -> None:
+    events = session(14.0)
+    plain, banked = windows_of(events), windows_of(events, spec=BANKED)
+    # The bank filters the very signal that the plain windows show.
+    whole = np.concatenate(
+        [w.modalities["eeg"].data[:, -32:] for w in plain if w.t_end > 100.25], axis=1
+    ).astype(np.float64)
+    start = np.flatnonzero(np.isfinite(whole[0]))[0]
+    rows = BANKED.modalities["eeg"].row_names
+    assert rows[14:16] == (f"theta:{EEG_15[-1]}", f"alpha:{EEG_15[0]}")
+    assert len(rows) == BANKED.modalities["eeg"].n_rows == 60
+    for window in banked:
+        if window.t_end < 108.0 or window.t_end > 113.0:
+            continue
+        data = window.modalities["eeg"].data
+        assert data.shape == (60, 384)
+        stop = round((window.t_end - 100.25) * 128)
+        for b, band in enumerate(BANDS_HZ.values()):
+            sos = butter(3, band, "bandpass", fs=128.0, output="sos")
+            expected = sosfilt(sos, whole[:, start:stop])[:, -384:]
+            np.testing.assert_allclose(data[15 * b : 15 * (b + 1)], expected, atol=1e-3)
+
+
+def test_a_bank_changes_neither_states_nor_times() -> None:
+    events = session(16.0, lost_s=[(9.0, 9.4)])
+    for plain, banked in zip(windows_of(events), windows_of(events, spec=BANKED), strict=True):
+        one, other = plain.modalities["eeg"], banked.modalities["eeg"]
+        assert (plain.t_end, one.usable, one.coverage) == (
+            banked.t_end,
+            other.usable,
+            other.coverage,
+        )
+        assert one.flags == other.flags
+        np.testing.assert_array_equal(np.isnan(one.data[0]), np.isnan(other.data).all(axis=0))
+
+
+def test_a_modality_without_a_stream_has_as_many_rows_as_its_bank_gives() -> None:
+    window = windows_of([Tick(100.0), Tick(101.0)], {"face": INFOS["face"]}, spec=BANKED)[0]
+    assert window.modalities["eeg"].data.shape == (60, 384)
+
+
+@pytest.mark.parametrize("spec", [SPEC, BANKED], ids=["plain", "filter bank"])
+def test_a_later_start_agrees_once_settled(spec: WindowSpec) -> None:
     events = session(24.0)
     later = [event for event in events if event.t_received > 107.4]
-    a, b = windows_of(events), windows_of(later)
+    a, b = windows_of(events, spec=spec), windows_of(later, spec=spec)
     for window in b:
         if (
             window.t_end >= 107.4 + 1.0 + SPEC.modalities["eeg"].settle_s + 3.5
@@ -124,9 +179,10 @@ def test_a_later_start_agrees_once_settled() -> None:
             twin = at(a, window.t_end)
             one, other = window.modalities["eeg"].data, twin.modalities["eeg"].data
             np.testing.assert_allclose(one, other, atol=1e-6 * 1000.0)
-            np.testing.assert_array_equal(
-                window.modalities["face"].data, twin.modalities["face"].data
-            )
+            if "face" in spec.modalities:
+                np.testing.assert_array_equal(
+                    window.modalities["face"].data, twin.modalities["face"].data
+                )
 
 
 def test_a_gap_is_flagged_and_never_spliced() -> None:

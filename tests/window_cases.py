@@ -18,6 +18,14 @@ SPEC = WindowSpec(
         "face": FrameSpec(ch_names=FACE_FEATURES),
     }
 )
+BANDS_HZ = {"theta": (4.0, 8.0), "alpha": (8.0, 14.0), "beta": (14.0, 31.0), "gamma": (31.0, 45.0)}
+BANKED = WindowSpec(
+    modalities={
+        "eeg": SignalSpec(
+            ch_names=EEG_15, quality=QualitySpec(amplitude_uv=500.0), bands_hz=BANDS_HZ
+        )
+    }
+)
 EEG_INFO = StreamInfo(
     modality="eeg", name="amp", stype="EEG", ch_names=EEG_15, sfreq=256.0, units=("uV",) * 15
 )

@@ -59,6 +59,11 @@ class SignalSpec:
         Line frequencies removed by causal notch filters.
     reference : {"average", "none"}
         Re-reference after picking the channels.
+    bands_hz : mapping of str to (float, float)
+        Filter bank after everything else: lower and upper -3 dB edge of each band in Hz, in rising
+        order. The model then sees every channel once a band; empty means no bank.
+    bands_order : int
+        Order of the Butterworth low-pass that each band-pass filter is made from.
     resample_half_s : float
         Half-length of the resampler's windowed-sinc kernel, which is its delay, in seconds.
     settle_s : float
@@ -81,12 +86,26 @@ class SignalSpec:
     highpass_order: int = 2
     notch_hz: tuple[float, ...] = ()
     reference: Literal["average", "none"] = "average"
+    bands_hz: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    bands_order: int = 3
     resample_half_s: float = 0.0625
     settle_s: float = 4.0
     bridge_s: float = 0.02
     max_interpolated: int = 0
     quality: QualitySpec = field(default_factory=QualitySpec)
     optional: bool = False
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Names of the rows that the model sees: all channels of the first band come first."""
+        if not self.bands_hz:
+            return self.ch_names
+        return tuple(f"{band}:{name}" for band in self.bands_hz for name in self.ch_names)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows that the model sees."""
+        return len(self.ch_names) * max(1, len(self.bands_hz))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +139,16 @@ class FrameSpec:
     hold_s: float = 0.125
     min_coverage: float = 0.5
     optional: bool = True
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Names of the rows that the model sees."""
+        return self.ch_names
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows that the model sees."""
+        return len(self.ch_names)
 
 
 ModalitySpec = SignalSpec | FrameSpec

@@ -28,7 +28,7 @@ class ModalityWindow:
 
     Parameters
     ----------
-    data : ndarray of float32, shape (n_channels, n_times)
+    data : ndarray of float32, shape (n_rows, n_times)
         Samples on the modality's grid; NaN where there is none.
     usable : bool
         The model may see it: no sample is NaN (signals), or enough frames are valid (frames).

@@ -14,7 +14,6 @@ Sos = npt.NDArray[np.float64]
 """Second-order sections, shape (n_sections, 6); no section passes everything unchanged."""
 
 NOTCH_Q = 30.0  # -3 dB width of a notch is its frequency over Q: 1.7 Hz at 50 Hz
-BAND_ORDER = 3
 FORGOTTEN = 1e-6
 
 
@@ -118,9 +117,9 @@ def notch(line_hz: float, *, sfreq: float, q: float = NOTCH_Q) -> Sos:
 
 
 def filter_bank(
-    bands_hz: Mapping[str, tuple[float, float]], *, n_channels: int, sfreq: float
+    bands_hz: Mapping[str, tuple[float, float]], *, n_channels: int, sfreq: float, order: int = 3
 ) -> dict[str, CausalFilter]:
-    """Return one Butterworth band-pass filter of order 3 for each band.
+    """Return one Butterworth band-pass filter for each band.
 
     Parameters
     ----------
@@ -130,6 +129,8 @@ def filter_bank(
         Channels of the signal.
     sfreq : float
         Sampling rate in Hz.
+    order : int
+        Of the low-pass that each filter is made from; the filter itself has twice as many poles.
 
     Returns
     -------
@@ -148,7 +149,7 @@ def filter_bank(
         if not low_hz < high_hz:
             msg = f"Band {name!r} must have its lower edge first; got {low_hz:g} to {high_hz:g} Hz."
             raise BundleError(msg)
-        sos = signal.butter(BAND_ORDER, [low_hz, high_hz], "bandpass", fs=sfreq, output="sos")
+        sos = signal.butter(order, [low_hz, high_hz], "bandpass", fs=sfreq, output="sos")
         bank[name] = CausalFilter(np.asarray(sos), n_channels)
     return bank
 
@@ -198,7 +199,7 @@ def settling_time_s(sos: Sos, sfreq: float, *, tolerance: float = FORGOTTEN) -> 
 
 
 def design(spec: SignalSpec) -> Sos:
-    """Return the filter that a model wants: high-pass, then notches.
+    """Return the filter that a model wants before any bank: high-pass, then notches.
 
     Parameters
     ----------
@@ -213,18 +214,21 @@ def design(spec: SignalSpec) -> Sos:
     Raises
     ------
     BundleError
-        A frequency does not fit the rate, or the filter remembers longer than `spec.settle_s`.
+        A frequency does not fit the rate, or the filter, with the bank behind it, remembers longer
+        than `spec.settle_s`.
     """
     sections = [np.empty((0, 6))]
     if spec.highpass_hz:
         sections.append(highpass(spec.highpass_hz, order=spec.highpass_order, sfreq=spec.sfreq))
     sections += [notch(line_hz, sfreq=spec.sfreq) for line_hz in spec.notch_hz]
     sos = np.concatenate(sections)
-    needed_s = settling_time_s(sos, spec.sfreq)
+    bank = filter_bank(spec.bands_hz, n_channels=1, sfreq=spec.sfreq, order=spec.bands_order)
+    chains = [np.concatenate([sos, band.sos]) for band in bank.values()] or [sos]
+    needed_s = max(settling_time_s(chain, spec.sfreq) for chain in chains)
     if needed_s > spec.settle_s:
         msg = (
             f"settle_s must cover what the filters remember, {needed_s:.3g} s; "
-            f"got {spec.settle_s:g} s. Raise settle_s in the bundle's manifest, or highpass_hz."
+            f"got {spec.settle_s:g} s. Raise settle_s in the bundle's manifest, or the lowest edge."
         )
         raise BundleError(msg)
     return sos

@@ -49,7 +49,7 @@ class FrameTrack(Track):
     """
 
     def __init__(self, spec: FrameSpec, info: StreamInfo, *, keep_s: float) -> None:
-        super().__init__(info, sfreq=spec.sfreq, n_channels=len(spec.ch_names), keep_s=keep_s)
+        super().__init__(info, sfreq=spec.sfreq, n_rows=spec.n_rows, keep_s=keep_s)
         missing = [name for name in spec.ch_names if name not in info.ch_names]
         if missing:
             msg = (

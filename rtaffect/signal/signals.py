@@ -1,4 +1,4 @@
-"""Signals (EEG): timeline, blocks, montage, quality, resampling, filters, reference, in order."""
+"""Signals (EEG): timeline, blocks, montage, quality, resampling, filters, reference, bank."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rtaffect.core.spec import SignalSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
 from rtaffect.signal.blocks import BLOCKS_PER_S, Block, BlockCutter
-from rtaffect.signal.filters import CausalFilter, design
+from rtaffect.signal.filters import CausalFilter, design, filter_bank
 from rtaffect.signal.montage import plan_montage
 from rtaffect.signal.quality import QualityMonitor
 from rtaffect.signal.reference import rereference
@@ -54,7 +54,7 @@ class SignalTrack(Track):
     def __init__(
         self, spec: SignalSpec, info: StreamInfo, *, keep_s: float, interpolate: bool
     ) -> None:
-        super().__init__(info, sfreq=spec.sfreq, n_channels=len(spec.ch_names), keep_s=keep_s)
+        super().__init__(info, sfreq=spec.sfreq, n_rows=spec.n_rows, keep_s=keep_s)
         self.spec = spec
         self.plan = plan_montage(
             info.ch_names,
@@ -70,7 +70,11 @@ class SignalTrack(Track):
         self.timeline = RegularTimeline(info.sfreq, bridge_s=spec.bridge_s)
         self._cutter = BlockCutter()
         self._resampler = GridResampler(spec.sfreq, half_s=spec.resample_half_s)
-        self._filter = CausalFilter(design(spec), n_channels=len(spec.ch_names))
+        n_channels = len(spec.ch_names)
+        self._filter = CausalFilter(design(spec), n_channels=n_channels)
+        self._bank = filter_bank(
+            spec.bands_hz, n_channels=n_channels, sfreq=spec.sfreq, order=spec.bands_order
+        )
         self._quality: QualityMonitor | None = None
         self._bad_blocks: dict[int, bool] = {}
         self._n_delay_blocks = round(spec.resample_half_s * BLOCKS_PER_S)
@@ -154,7 +158,8 @@ class SignalTrack(Track):
         if block.begins is not None:
             if block.begins is Break.CLOCK:
                 self.note_clock_break(float(block.stamps_s[0]))
-            self._filter.reset()
+            for causal in (self._filter, *self._bank.values()):
+                causal.reset()
             if self._quality is None:
                 self._quality = QualityMonitor(
                     self.spec.quality, n_channels=len(self.spec.ch_names), sfreq=1.0 / period_s
@@ -178,6 +183,8 @@ class SignalTrack(Track):
             # One electrode that jumps is in every channel once the average is subtracted.
             large = np.abs(data) > self.spec.quality.amplitude_uv
             states[large.mean(axis=0) > self.spec.quality.max_bad_channels] |= ARTIFACT
+            if self._bank:
+                data = np.concatenate([band.process(data) for band in self._bank.values()])
             self.write(m_start, data, states)
         self.reach((block.index + 1 - self._n_delay_blocks) * self._resampler.n_per_block)
 

@@ -30,13 +30,13 @@ class Track(ABC):
         The stream.
     sfreq : float
         Rate of the grid in Hz.
-    n_channels : int
-        Channels of the model.
+    n_rows : int
+        Rows that the model sees.
     keep_s : float
         How much of the past is kept, in seconds.
     """
 
-    def __init__(self, info: StreamInfo, *, sfreq: float, n_channels: int, keep_s: float) -> None:
+    def __init__(self, info: StreamInfo, *, sfreq: float, n_rows: int, keep_s: float) -> None:
         self.info = info
         self.sfreq = sfreq
         self.t_newest = float("nan")
@@ -44,7 +44,7 @@ class Track(ABC):
         self.interpolated = False
         capacity = int(np.ceil(keep_s * sfreq))
         self._keep_s = keep_s
-        self._values = GridRing(n_channels, capacity, dtype=np.float32, fill=np.nan)
+        self._values = GridRing(n_rows, capacity, dtype=np.float32, fill=np.nan)
         self._states = GridRing(1, capacity, dtype=np.uint8, fill=0)
         self._m_first: int | None = None
         self._clock_breaks_s: list[float] = []

@@ -22,7 +22,6 @@ from rtaffect.signal.reference import rereference
 from rtaffect.signal.resample import GridResampler
 from rtaffect.signal.signals import SignalTrack
 from rtaffect.signal.timeline import RegularTimeline
-from rtaffect.signal.track import Track
 
 SIGNAL = Path(__file__).parents[2] / "rtaffect" / "signal"
 SFREQ = 256.0
@@ -130,12 +129,21 @@ def signal_track() -> Step:
     return tracked(SignalTrack(spec, info, keep_s=4.0, interpolate=False))
 
 
+def banked_signal_track() -> Step:
+    info = StreamInfo(
+        modality="eeg", name="amp", stype="EEG", ch_names=EEG_15, sfreq=SFREQ,
+        units=("uV",) * N_CHANNELS,
+    )  # fmt: skip
+    spec = SignalSpec(ch_names=EEG_15, bands_hz={"theta": (4.0, 8.0), "beta": (12.0, 30.0)})
+    return tracked(SignalTrack(spec, info, keep_s=4.0, interpolate=False))
+
+
 def frame_track() -> Step:
     info = StreamInfo(modality="face", name="cam", stype="Face", ch_names=EEG_15, sfreq=0.0)
     return tracked(FrameTrack(FrameSpec(ch_names=EEG_15), info, keep_s=4.0))
 
 
-def tracked(track: Track) -> Step:
+def tracked(track: SignalTrack | FrameTrack) -> Step:
     """One stream's whole chain; out come the grid samples that are settled for good."""
     stamps_of = Stamps()
     m_read = round(Stamps.t_start * track.sfreq)
@@ -146,7 +154,7 @@ def tracked(track: Track) -> Step:
         for _ in track.push(Chunk(track.info.modality, samples, stamps, stamps_of.now)):
             pass
         if track.m_reached <= m_read:
-            return np.empty((N_CHANNELS, 0))
+            return np.empty((track.spec.n_rows, 0))
         settled = track.window(m_read / track.sfreq, track.m_reached / track.sfreq, silent=False)
         m_read = track.m_reached
         return settled.data[:, ~np.isnan(settled.data).all(axis=0)]  # NaN says that there is none
@@ -182,6 +190,7 @@ EVERY: dict[str, tuple[str, Callable[[], Step]]] = {
     "quality": ("quality", judged),
     "timeline, blocks and resampler": ("timeline blocks resample", placed),
     "signals, from chunks to windows": ("signals track ring", signal_track),
+    "signals with a filter bank": ("signals track ring filters", banked_signal_track),
     "frames, from chunks to windows": ("frames track ring", frame_track),
 }
 """By name: the modules of signal/ that it stands for, and how one is made."""

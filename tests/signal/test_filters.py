@@ -153,6 +153,8 @@ def test_the_default_spec_covers_what_its_filters_remember() -> None:
     [
         (SignalSpec(ch_names=("Fz",), settle_s=2.0), r"settle_s must cover .* got 2 s"),
         (SignalSpec(ch_names=("Fz",), highpass_hz=0.1), r"settle_s must cover"),
+        (SignalSpec(ch_names=("Fz",), bands_hz={"delta": (1.0, 4.0)}), r"settle_s must cover .*7"),
+        (SignalSpec(ch_names=("Fz",), bands_hz={"high": (30.0, 64.0)}), r"band 'high' .* 64 Hz"),
         (SignalSpec(ch_names=("Fz",), notch_hz=(64.0,)), r"notch must lie between 0 and .*64 Hz"),
         (SignalSpec(ch_names=("Fz",), highpass_hz=-1.0), r"high-pass edge must lie between"),
     ],
@@ -178,6 +180,12 @@ def test_a_filter_bank_passes_each_tone_through_its_own_band_only() -> None:
             causal.reset()
             rms = causal.process(tone)[0, 640:].std() * 2**0.5
             assert rms > 0.95 if name == own else rms < 0.25
+
+
+def test_the_order_of_a_bank_is_that_of_the_low_pass_that_it_is_made_from() -> None:
+    bank = filter_bank({"alpha": (8.0, 13.0)}, n_channels=1, sfreq=SFREQ, order=2)
+    expected = signal.butter(2, (8.0, 13.0), "bandpass", fs=SFREQ, output="sos")
+    np.testing.assert_array_equal(bank["alpha"].sos, expected)
 
 
 @pytest.mark.parametrize("band", [(13.0, 8.0), (0.0, 4.0), (30.0, 64.0)])
