@@ -1,13 +1,17 @@
-"""A training recipe (YAML) becomes validated settings."""
+"""A recipe (YAML) becomes validated settings: everything that a run's numbers depend on."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from offline.datasets.simulated import SimulatedSettings
+from offline.datasets import DatasetSettings
 from offline.models import ModelSettings
-from rtaffect.config.reading import read_settings
+from offline.protocols import Protocol
+from rtaffect.config.reading import read_settings, validated
+from rtaffect.core.errors import ConfigError
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_15, EEG_32
 from rtaffect.core.spec import FrameSpec, ModalitySpec, SignalSpec, WindowSpec
@@ -16,106 +20,300 @@ _MONTAGES = {"EEG_32": EEG_32, "EEG_15": EEG_15}
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class OptimiserSettings(_Settings):
+class WindowSettings(_Settings):
+    """What the model sees.
+
+    Parameters
+    ----------
+    montage : {"EEG_32", "EEG_15"} or tuple of str
+        EEG channels.
+    face : bool
+        The model also takes the 29 facial features, as an optional modality.
+    window_s : float
+        Length of a window in seconds.
+    hop_s : float
+        Distance of the windows that the runtime will make, in seconds.
+    train_hop_s : float
+        Distance of the windows that are trained and tested on, in seconds.
+    highpass_hz : float
+        See `rtaffect.core.spec.SignalSpec`.
+    reference : {"average", "none"}
+        See `rtaffect.core.spec.SignalSpec`.
+    bands_hz : mapping of str to (float, float)
+        Filter bank after everything else; the model then sees each channel once a band.
+    """
+
+    montage: Literal["EEG_32", "EEG_15"] | tuple[str, ...] = "EEG_32"
+    face: bool = False
+    window_s: float = Field(default=3.0, gt=0)
+    hop_s: float = Field(default=0.25, gt=0)
+    train_hop_s: float = Field(default=3.0, gt=0)
+    highpass_hz: float = Field(default=1.0, ge=0)
+    reference: Literal["average", "none"] = "average"
+    bands_hz: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
+
+    def spec(self) -> WindowSpec:
+        """Return the windows as the bundle's manifest will hold them."""
+        ch_names = self.montage if isinstance(self.montage, tuple) else _MONTAGES[self.montage]
+        modalities: dict[str, ModalitySpec] = {
+            "eeg": SignalSpec(
+                ch_names=ch_names,
+                highpass_hz=self.highpass_hz,
+                reference=self.reference,
+                bands_hz=self.bands_hz,
+            )
+        }
+        if self.face:
+            modalities["face"] = FrameSpec(ch_names=FACE_FEATURES)
+        return WindowSpec(modalities=modalities, window_s=self.window_s, hop_s=self.hop_s)
+
+
+class SequenceSettings(_Settings):
+    """How many windows an answer rests on.
+
+    Parameters
+    ----------
+    t_min, t_max : int
+        Fewest and most; neighbours do not overlap, and all are of one trial.
+    """
+
+    t_min: int = Field(default=1, ge=1)
+    t_max: int = Field(default=1, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.t_min > self.t_max:
+            msg = f"t_min must not exceed t_max, got {self.t_min} and {self.t_max}"
+            raise ValueError(msg)
+        return self
+
+
+class LearningRateDecay(_Settings):
+    """The rate is multiplied by `factor` after `patience` epochs without a better validation."""
+
+    factor: float = Field(default=0.5, gt=0, lt=1)
+    patience: int = Field(default=5, ge=1)
+
+
+class TrainingSettings(_Settings):
     """How weights are found.
 
     Parameters
     ----------
     learning_rate, weight_decay : float
         Of Adam.
+    decay : LearningRateDecay or None
+        None keeps the rate.
     batch_size : int
         Sequences in a batch.
     max_epochs, patience : int
         Training ends after `max_epochs`, or `patience` epochs after the best one on the validation
-        participants; the best one's weights are kept.
-    face_dropout : float
-        Share of the sequences that are shown without a face.
+        items.
+    modality_dropout : mapping of str to float
+        Share of the sequences that are shown without a modality: ``{"face": 0.3}``.
+    balance_classes : bool
+        Weigh sequences so that the classes of each target count alike.
+    paper_protocol : bool
+        Keep the epoch that was best on the TEST set, as some papers do. The run is stamped leaky.
+    device : str
+        ``"auto"`` takes a GPU where there is one.
+    amp, compile_network : bool
+        Automatic mixed precision; `torch.compile`.
     """
 
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
+    decay: LearningRateDecay | None = None
     batch_size: int = Field(default=40, ge=1)
     max_epochs: int = Field(default=30, ge=1)
     patience: int = Field(default=5, ge=1)
-    face_dropout: float = Field(default=0.3, ge=0, le=1)
+    modality_dropout: Mapping[str, float] = Field(default_factory=dict)
+    balance_classes: bool = False
+    paper_protocol: bool = False
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    amp: bool = False
+    compile_network: bool = False
 
 
-class BundleSettings(_Settings):
-    """One bundle to make.
+class BundleText(_Settings):
+    """What people read of the bundle that `export` makes.
 
     Parameters
     ----------
     name, title, summary : str
-        Of the bundle; the model card begins with the summary.
-    montage : {"EEG_32", "EEG_15"}
-        EEG channels.
-    face : bool
-        The model also takes the 29 facial features, as an optional modality.
-    t_min, t_max : int
-        Fewest and most windows that an answer rests on.
-    model : ModelSettings
-        The network.
+        The model card begins with the summary.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")
     title: str
     summary: str
-    montage: Literal["EEG_32", "EEG_15"]
-    face: bool
-    t_min: int = Field(default=1, ge=1)
-    t_max: int = Field(default=4, ge=1, le=64)
-    model: ModelSettings
-
-    @model_validator(mode="after")
-    def _has_a_range(self) -> Self:
-        if self.t_min > self.t_max:
-            msg = f"t_min must not exceed t_max, got {self.t_min} and {self.t_max}"
-            raise ValueError(msg)
-        return self
-
-    def windows(self) -> WindowSpec:
-        """Return the windows that the bundle wants."""
-        modalities: dict[str, ModalitySpec] = {"eeg": SignalSpec(ch_names=_MONTAGES[self.montage])}
-        if self.face:
-            modalities["face"] = FrameSpec(ch_names=FACE_FEATURES)
-        return WindowSpec(modalities=modalities)
 
 
 class Recipe(_Settings):
-    """Everything that a training run is set up with.
+    """One model, on one data set, by one protocol.
 
     Parameters
     ----------
-    seed : int
-        Of weights, batches and bootstrap; the data set has its own.
-    dataset : SimulatedSettings
-        Where windows and truth come from.
-    optimiser : OptimiserSettings
+    name : str
+        For people.
+    dataset : DatasetSettings
+        Where recordings and labels come from.
+    subjects : tuple of str
+        Only these; empty takes everybody.
+    targets : tuple of str
+        What is answered, of the data set's labels; empty takes all.
+    windows : WindowSettings
+        What the model sees.
+    model : ModelSettings
+        The network.
+    sequences : SequenceSettings
+        How many windows an answer rests on.
+    training : TrainingSettings
         How weights are found.
-    bundles : tuple of BundleSettings
-        What is made, one after the other.
+    protocol : Protocol
+        Who trains, who selects, who is tested.
+    seeds : tuple of int
+        Of weights, batches and draws; one run each.
+    bundle : BundleText or None
+        For `export`.
     """
 
-    seed: int = Field(default=0, ge=0)
-    dataset: SimulatedSettings
-    optimiser: OptimiserSettings = OptimiserSettings()
-    bundles: tuple[BundleSettings, ...] = Field(min_length=1)
+    name: str = Field(min_length=1)
+    dataset: DatasetSettings
+    subjects: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    windows: WindowSettings = WindowSettings()
+    model: ModelSettings
+    sequences: SequenceSettings = SequenceSettings()
+    training: TrainingSettings = TrainingSettings()
+    protocol: Protocol
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
+    bundle: BundleText | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.protocol.level == "window" and self.sequences.t_max > 1:
+            msg = (
+                "a protocol that shares out windows needs sequences.t_max = 1, because a sequence "
+                f"could lie in two roles, got {self.sequences.t_max}"
+            )
+            raise ValueError(msg)
+        unknown = set(self.training.modality_dropout) - ({"face"} if self.windows.face else set())
+        if unknown:
+            msg = f"training.modality_dropout must name optional modalities, got {sorted(unknown)}"
+            raise ValueError(msg)
+        if any(not 0 <= share <= 1 for share in self.training.modality_dropout.values()):
+            msg = "training.modality_dropout must hold shares from 0 to 1"
+            raise ValueError(msg)
+        return self
 
 
-def load_recipe(path: Path) -> Recipe:
+class Sweep(_Settings):
+    """A recipe and what is varied in it.
+
+    Parameters
+    ----------
+    base : Recipe
+        As it stands this is the variant ``"full"``.
+    variants : mapping of str to mapping
+        By name, dotted keys and the values that they take instead: ``{"model.prior": false}``.
+    """
+
+    base: Recipe
+    variants: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+
+    def recipes(self) -> dict[str, Recipe]:
+        """Return every variant's recipe by its name, the base first.
+
+        Raises
+        ------
+        ConfigError
+            A variant sets what no recipe holds.
+        """
+        found = {"full": self.base}
+        for name, changes in self.variants.items():
+            if name in found:
+                msg = f"A variant must not be called {name!r}: that is the base as it stands."
+                raise ConfigError(msg)
+            found[name] = change(self.base, changes, where=f"variants.{name}")
+        return found
+
+
+def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Read and validate a recipe.
 
     Parameters
     ----------
     path : Path
         A YAML file.
+    changes : sequence of str
+        ``"training.max_epochs=3"``: dotted keys and YAML values.
 
     Raises
     ------
     ConfigError
         The file cannot be read, is no YAML, or holds what no recipe holds.
     """
-    return read_settings(path, Recipe)
+    return change(read_settings(path, Recipe), parse_changes(changes), where="command line")
+
+
+def load_sweep(path: Path, changes: Sequence[str] = ()) -> Sweep:
+    """Read and validate a sweep; the changes are made to its base."""
+    sweep = read_settings(path, Sweep)
+    base = change(sweep.base, parse_changes(changes), where="command line")
+    return Sweep(base=base, variants=sweep.variants)
+
+
+def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
+    """Return ``key=value`` arguments as a mapping.
+
+    Raises
+    ------
+    ConfigError
+        One has no ``=``, or its value is no YAML.
+    """
+    found = {}
+    for text in changes:
+        key, equals, value = text.partition("=")
+        if not (equals and key):
+            msg = f"A change must look like training.max_epochs=3, got {text!r}."
+            raise ConfigError(msg)
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            msg = f"The value of {key} must be YAML, got {value!r}."
+            raise ConfigError(msg) from error
+    return found
+
+
+def change(recipe: Recipe, changes: Mapping[str, Any], *, where: str) -> Recipe:
+    """Return the recipe with other values.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Left as it is.
+    changes : mapping of str to value
+        By dotted key.
+    where : str
+        Who asks, for the error.
+
+    Raises
+    ------
+    ConfigError
+        The recipe holds no such key, or not such a value.
+    """
+    if not changes:
+        return recipe
+    settings = recipe.model_dump(mode="json")
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        place = settings
+        for parent in parents:
+            inner = place.get(parent)
+            place[parent] = place = inner if isinstance(inner, dict) else {}
+        place[last] = value
+    return validated(settings, Recipe, where=where)

@@ -1,217 +1,346 @@
-"""The loop that finds a model's weights, from the first line to the last."""
+"""The loop that finds a network's weights, from the first line to the last."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from offline.datasets.participant import Participant
-from offline.models.prior_dfcn import Observation, PriorDFCN
-from offline.recipe import OptimiserSettings
+from offline.models.contract import Features, Network
+from offline.recipe import TrainingSettings
+from offline.sequences import Sequences
 
-THRESHOLD = 0.0
-"""A course above it is "high", the second class; else "low"."""
+EVALUATION_BATCH = 256
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sequences:
-    """Runs of windows that do not overlap, ready to be drawn from.
-
-    Parameters
-    ----------
-    observation : Observation
-        Every window of every participant, one after the other.
-    rows : Tensor of int, shape (n_sequences, t_max)
-        Windows of each sequence, the newest last; -1 before the run begins.
-    n_slices : Tensor of int, shape (n_sequences,)
-        Length of each run.
-    labels : mapping of str to Tensor of int, shape (n_sequences,)
-        Class at the newest window, by target.
-    truth : mapping of str to ndarray, shape (n_sequences,)
-        Course over the newest window, by target.
-    participants : ndarray of str, shape (n_sequences,)
-        Whose each sequence is.
-    """
-
-    observation: Observation
-    rows: Tensor
-    n_slices: Tensor
-    labels: Mapping[str, Tensor]
-    truth: Mapping[str, np.ndarray]
-    participants: np.ndarray
+State = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch's result: mean negative log likelihood a target."""
+    """One epoch's result: mean negative log likelihood a target, in nats.
+
+    Parameters
+    ----------
+    number : int
+        From 1.
+    train_nll, validation_nll : float
+        With and without dropout, as usual.
+    learning_rate : float
+        That it was trained with.
+    is_best : bool
+        The best on the validation items so far.
+    test_nll : float or None
+        Only under a paper's protocol that selects on the test set.
+    """
 
     number: int
     train_nll: float
     validation_nll: float
+    learning_rate: float
     is_best: bool
+    test_nll: float | None = None
 
 
-@torch.no_grad()
-def make_sequences(
-    model: PriorDFCN, participants: Sequence[Participant], *, window_s: float, t_max: int
-) -> Sequences:
-    """Observe every window once and find the longest run of slices that ends at each.
+@dataclass(slots=True, eq=False)
+class Trained:
+    """What came of it.
 
     Parameters
     ----------
-    model : PriorDFCN
-        With its scales fitted; what needs no learned weight is computed here, once.
-    participants : sequence of Participant
-        Whose windows.
-    window_s : float
-        Length of a window in seconds: slices of a run are that far apart.
-    t_max : int
-        Longest run.
+    epochs : list of Epoch
+        All of them.
+    best, last : dict of str to Tensor
+        Weights of the epoch that was best on the validation items, and of the last one.
+    best_test : dict of str to Tensor or None
+        Of the epoch that was best on the test items; only under a paper's protocol.
     """
-    observations, rows, owners = [], [], []
-    n_before = 0
-    for person in participants:
-        inputs = {name: torch.from_numpy(array) for name, array in person.inputs.items()}
-        observations.append(model.encoder.observe(**inputs))
-        place = {int(k): n_before + i for i, k in enumerate(person.index)}
-        step = round(window_s / person.hop_s)
-        rows += [_run(place, int(k), step, t_max) for k in person.index]
-        owners += [person.name] * len(person.index)
-        n_before += len(person.index)
-    table = torch.tensor(rows)
-    truth = {
-        name: np.concatenate([person.truth[name] for person in participants])
-        for name in participants[0].truth
-    }
-    return Sequences(
-        observation=Observation(*(torch.cat(parts) for parts in zip(*observations, strict=True))),
-        rows=table,
-        n_slices=(table >= 0).sum(dim=1),
-        labels={
-            name: torch.from_numpy(course > THRESHOLD).long() for name, course in truth.items()
-        },
-        truth=truth,
-        participants=np.array(owners),
-    )
+
+    best: State
+    last: State
+    best_test: State | None = None
+    epochs: list[Epoch] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        """Number of the epoch that was best on the validation items; 0 before the first."""
+        return max((epoch.number for epoch in self.epochs if epoch.is_best), default=0)
 
 
 def train(
-    model: PriorDFCN,
-    sequences: Mapping[str, Sequences],
-    settings: OptimiserSettings,
+    network: Network,
+    data: Mapping[str, Sequences],
+    settings: TrainingSettings,
     *,
+    t_min: int,
     seed: int,
-    report: Callable[[Epoch], None],
-) -> None:
-    """Fit the weights, and leave the model with those that were best on the validation set.
+    report: Callable[[Epoch], None] | None = None,
+    checkpoint: Path | None = None,
+) -> Trained:
+    """Fit the weights, and leave the network with those that were best on the validation items.
 
-    Each batch has its own T, drawn from 1 to the longest run, so that the head answers from any;
-    and some sequences lose their face, so that it answers without one.
+    Each batch has its own T, drawn from `t_min` to the longest run, so that the head answers from
+    any; and some sequences lose a modality, so that it answers without.
 
     Parameters
     ----------
-    model : PriorDFCN
-        Changed in place.
-    sequences : mapping of str to Sequences
-        ``"train"`` and ``"validation"``, of different participants.
-    settings : OptimiserSettings
+    network : Network
+        Its scales fitted; changed in place.
+    data : mapping of str to Sequences
+        ``"train"`` and ``"validation"``; under a paper's protocol ``"test"``, which else is not
+        looked at.
+    settings : TrainingSettings
         How.
+    t_min : int
+        Fewest slices of a batch.
     seed : int
-        Of batches and drop-outs.
+        Of batches and drop-outs. Torch's own generator gives the weights' dropout.
     report : callable
         Called after each epoch.
+    checkpoint : Path, optional
+        A file that holds everything after each epoch; where it exists, training goes on from it,
+        and ends as if it had never stopped.
+
+    Returns
+    -------
+    Trained
+        Weights and epochs.
     """
-    data = sequences["train"]
+    device = choose_device(settings)
+    network.to(device)
+    forward = torch.compile(network) if settings.compile_network else network
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    best_nll, best_epoch, best_weights = float("inf"), 0, copy.deepcopy(model.state_dict())
-    for epoch in range(1, settings.max_epochs + 1):
-        model.train()
+    weights = _class_weights(data["train"]) if settings.balance_classes else {}
+    state = _state_of(network)
+    done = Trained(best=state, last=state)
+    if checkpoint is not None and checkpoint.exists():
+        done = _resume(checkpoint, network, optimiser, generator)
+    while not _is_over(done, settings):
+        network.train()
         losses = []
-        order = torch.randperm(len(data.rows), generator=generator)
-        for batch in torch.split(order, settings.batch_size):
-            n_slices = int(torch.randint(1, data.rows.shape[1] + 1, (), generator=generator))
-            long_enough = batch[data.n_slices[batch] >= n_slices]
-            if not len(long_enough):
-                continue
-            drop = torch.rand(len(long_enough), generator=generator) < settings.face_dropout
-            logits = _forward(model, data, long_enough, n_slices, without_face=drop)
-            loss = nll(logits, {name: y[long_enough] for name, y in data.labels.items()})
+        for batch in _batches(data["train"], settings, generator, t_min=t_min):
+            with _precision(settings, device):
+                logits = forward(_on(device, batch.features(network)), batch.n_slices)
+                loss = nll(logits, _on(device, batch.labels), weights=_on(device, weights))
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
             losses.append(loss.item())
-        logits = predict(model, sequences["validation"])
-        validation_nll = nll(logits, sequences["validation"].labels).item()
-        is_best = validation_nll < best_nll
-        if is_best:
-            best_nll, best_epoch = validation_nll, epoch
-            best_weights = copy.deepcopy(model.state_dict())
-        report(Epoch(epoch, float(np.mean(losses)), validation_nll, is_best))
-        if epoch - best_epoch >= settings.patience:
-            break
-    model.load_state_dict(best_weights)
-    model.eval()
+        _close_epoch(done, network, data, settings, optimiser, float(np.mean(losses)))
+        if checkpoint is not None:
+            _save(checkpoint, done, network, optimiser, generator)
+        if report is not None:
+            report(done.epochs[-1])
+    network.load_state_dict(done.best)
+    network.cpu().eval()
+    return done
 
 
 @torch.no_grad()
-def predict(model: nn.Module, data: Sequences, *, without_face: bool = False) -> dict[str, Tensor]:
+def predict(network: Network, data: Sequences, *, missing: str | None = None) -> dict[str, Tensor]:
     """Return logits of every sequence, each from its own longest run, as the runtime does.
 
     Parameters
     ----------
-    model : PriorDFCN
+    network : Network
         Put into evaluation mode.
     data : Sequences
         Any number.
-    without_face : bool
-        As if the face had been missing all along.
+    missing : str, optional
+        A modality that is taken away from all of them.
 
     Returns
     -------
     dict of str to Tensor, shape (n_sequences, n_classes)
         By target.
     """
-    model.eval()
+    network.eval()
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
     logits: dict[str, Tensor] = {}
-    for n_slices in range(1, data.rows.shape[1] + 1):
-        for batch in torch.split(torch.nonzero(data.n_slices == n_slices).flatten(), 256):
-            drop = torch.full((len(batch),), without_face)
-            for name, part in _forward(model, data, batch, n_slices, without_face=drop).items():
-                whole = logits.setdefault(name, part.new_empty(len(data.rows), part.shape[1]))
-                whole[batch] = part
+    for picks, n_slices in data.by_length(EVALUATION_BATCH):
+        features = data.features(picks, n_slices)
+        if missing is not None:
+            features = network.without(
+                missing, features, torch.ones(len(picks) * n_slices, dtype=torch.bool)
+            )
+        for name, part in network(_on(device, features), n_slices).items():
+            whole = logits.setdefault(name, torch.empty(len(data), part.shape[1]))
+            whole[picks] = part.float().cpu()
     return logits
 
 
-def nll(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> Tensor:
-    """Return the negative log likelihood in nats, the mean over targets and sequences."""
-    losses = [functional.cross_entropy(logits[name], labels[name]) for name in labels]
+def nll(
+    logits: Mapping[str, Tensor],
+    labels: Mapping[str, Tensor],
+    *,
+    weights: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    """Return the negative log likelihood in nats, the mean over targets and sequences.
+
+    Parameters
+    ----------
+    logits : mapping of str to Tensor, shape (n_sequences, n_classes)
+        By target.
+    labels : mapping of str to Tensor of int, shape (n_sequences,)
+        By target.
+    weights : mapping of str to Tensor, shape (n_classes,), optional
+        By target.
+    """
+    weights = weights or {}
+    losses = [
+        functional.cross_entropy(logits[name].float(), labels[name], weight=weights.get(name))
+        for name in labels
+    ]
     return torch.stack(losses).mean()
 
 
-def _run(place: Mapping[int, int], index: int, step: int, t_max: int) -> list[int]:
-    """Return where the windows of the longest run that ends at `index` are, padded in front."""
-    run: list[int] = []
-    while index in place and len(run) < t_max:
-        run.insert(0, place[index])
-        index -= step
-    return [-1] * (t_max - len(run)) + run
+def choose_device(settings: TrainingSettings) -> torch.device:
+    """Return where to train: a GPU where there is one, unless the settings say otherwise."""
+    if settings.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(settings.device)
 
 
-def _forward(
-    model: nn.Module, data: Sequences, batch: Tensor, n_slices: int, *, without_face: Tensor
-) -> dict[str, Tensor]:
-    windows = data.rows[batch, -n_slices:].flatten()  # (batch * T,)
-    observation = Observation(*(part[windows] for part in data.observation))
-    seen = (~without_face).repeat_interleave(n_slices).to(observation.has_face.dtype)
-    observation = observation._replace(
-        face=observation.face * seen.unsqueeze(1), has_face=observation.has_face * seen
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some training sequences of one length, a few of them to be shown without a modality."""
+
+    data: Sequences
+    picks: Tensor
+    n_slices: int
+    dropped: Mapping[str, Tensor]
+
+    @property
+    def labels(self) -> dict[str, Tensor]:
+        """Classes, by target."""
+        return {name: classes[self.picks] for name, classes in self.data.labels.items()}
+
+    def features(self, network: Network) -> Features:
+        """Return what the network is shown."""
+        features = self.data.features(self.picks, self.n_slices)
+        for modality, rows in self.dropped.items():
+            features = network.without(modality, features, rows.repeat_interleave(self.n_slices))
+        return features
+
+
+def _batches(
+    data: Sequences, settings: TrainingSettings, generator: torch.Generator, *, t_min: int
+) -> Iterator[Batch]:
+    """Yield one epoch's batches in random order."""
+    t_max = data.rows.shape[1]
+    for chosen in torch.split(torch.randperm(len(data), generator=generator), settings.batch_size):
+        n_slices = int(torch.randint(t_min, t_max + 1, (), generator=generator))
+        picks = chosen[data.n_slices[chosen] >= n_slices]
+        dropped = {
+            modality: torch.rand(len(picks), generator=generator) < share
+            for modality, share in settings.modality_dropout.items()
+        }
+        if len(picks) > 1:  # batch normalisation has nothing to say about one
+            yield Batch(data, picks, n_slices, dropped)
+
+
+def _close_epoch(
+    done: Trained,
+    network: Network,
+    data: Mapping[str, Sequences],
+    settings: TrainingSettings,
+    optimiser: torch.optim.Optimizer,
+    train_nll: float,
+) -> None:
+    """Judge the epoch, keep what is worth keeping, and lower the rate where it stands still."""
+    validation_nll = nll(predict(network, data["validation"]), data["validation"].labels).item()
+    is_best = validation_nll < min((e.validation_nll for e in done.epochs), default=float("inf"))
+    done.last = _state_of(network)
+    if is_best:
+        done.best = done.last
+    test_nll = None
+    if settings.paper_protocol:
+        test_nll = nll(predict(network, data["test"]), data["test"].labels).item()
+        if test_nll < min((e.test_nll or 0.0 for e in done.epochs), default=float("inf")):
+            done.best_test = done.last
+    rate = float(optimiser.param_groups[0]["lr"])
+    number = len(done.epochs) + 1
+    done.epochs.append(Epoch(number, train_nll, validation_nll, rate, is_best, test_nll))
+    if settings.decay is not None:
+        waited = number - _newest_start(done, rate)
+        if waited >= settings.decay.patience:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * settings.decay.factor
+
+
+def _newest_start(done: Trained, rate: float) -> int:
+    """Return the epoch from which patience counts: the best one, or the last change of rate."""
+    before = [epoch.number for epoch in done.epochs if epoch.learning_rate != rate]
+    return max(done.best_epoch, before[-1] if before else 0)
+
+
+def _is_over(done: Trained, settings: TrainingSettings) -> bool:
+    n_done = len(done.epochs)
+    return n_done >= settings.max_epochs or n_done - done.best_epoch >= settings.patience
+
+
+def _class_weights(data: Sequences) -> dict[str, Tensor]:
+    """Return weights that make the classes of each target count alike, mean 1 over sequences."""
+    weights = {}
+    for name, classes in data.labels.items():
+        counts = torch.bincount(classes).float()
+        weights[name] = counts.sum() / (counts.clamp_min(1.0) * (counts > 0).sum())
+    return weights
+
+
+def _state_of(network: Network) -> State:
+    return {name: x.detach().cpu().clone() for name, x in network.state_dict().items()}
+
+
+def _on(device: torch.device, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: x.to(device) for name, x in tensors.items()}
+
+
+def _precision(settings: TrainingSettings, device: torch.device) -> AbstractContextManager[Any]:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.amp)
+
+
+def _save(
+    path: Path,
+    done: Trained,
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> None:
+    """Write everything that the next epoch depends on, whole or not at all."""
+    state = {
+        "network": _state_of(network),
+        "optimiser": copy.deepcopy(optimiser.state_dict()),
+        "generator": generator.get_state(),
+        "torch": torch.get_rng_state(),
+        "best": done.best,
+        "best_test": done.best_test,
+        "epochs": [asdict(epoch) for epoch in done.epochs],
+    }
+    draft = path.with_suffix(".draft")
+    torch.save(state, draft)
+    draft.replace(path)
+
+
+def _resume(
+    path: Path, network: Network, optimiser: torch.optim.Optimizer, generator: torch.Generator
+) -> Trained:
+    state = torch.load(path, weights_only=True)
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    generator.set_state(state["generator"])
+    torch.set_rng_state(state["torch"])
+    return Trained(
+        best=state["best"],
+        last=state["network"],
+        best_test=state["best_test"],
+        epochs=[Epoch(**epoch) for epoch in state["epochs"]],
     )
-    logits: dict[str, Tensor] = model(observation, n_slices)
-    return logits

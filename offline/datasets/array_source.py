@@ -1,5 +1,6 @@
 """Arrays in memory, or mapped from disk, as a source of events."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
@@ -48,7 +49,7 @@ class Segment:
             return
         pieces = np.floor(stamps / CHUNK_S).astype(np.int64)
         edges = [0, *(np.flatnonzero(np.diff(pieces)) + 1).tolist(), len(stamps)]
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in itertools.pairwise(edges):
             yield Chunk(
                 self.modality,
                 np.asarray(data[:, start:stop]),

@@ -1,60 +1,71 @@
 """Simulated participants as a data set: the truth is known, and nobody was measured."""
 
-import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import hashlib
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from offline.datasets.participant import Participant, read_participant
-from rtaffect.core.spec import WindowSpec
-from rtaffect.simulate.participant import Participant as Simulated
+from offline.datasets.contract import About, Course, Finding, Floats, Label, Recording, Trial
+from rtaffect.core.montages import EEG_32
+from rtaffect.simulate.clips import ClipPlan
+from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
 
 FIRST_RESERVED_SEED = 1000
 """Participants from this seed on are never trained nor tuned on: they are for demonstrations."""
 
-ROLES = ("train", "validation", "test")
+LABELS: Mapping[str, Label] = {
+    name: Label(classes=("low", "high"), edges=(-1.0, 0.0, 1.0)) for name in ("valence", "arousal")
+}
+
+_T_START = 999.0
+"""Of every session on its own clock: a whole number of windows of any usual length."""
 
 
 class SimulatedSettings(BaseModel):
-    """Who takes part, and for how long.
+    """Who takes part, what they are shown and for how long.
 
     Parameters
     ----------
     kind : "simulated"
         Name of the data set.
-    n_train, n_validation, n_test : int
-        Participants in each role. Seeds follow one another from `first_seed`, so nobody has two
-        roles.
+    n_subjects : int
+        Participants; their seeds follow one another from `first_seed`.
     first_seed : int
         Seed of the first one.
-    duration_s : float
-        Length of a session in seconds.
-    hop_s : float
-        Distance of training windows in seconds.
-    n_workers : int
-        Processes that simulate side by side; the result does not depend on it.
+    design : {"free", "clips"}
+        ``"free"`` lets valence and arousal wander, as in a demonstration; a trial is then an
+        excerpt, and its stimulus nobody else's. ``"clips"`` shows everybody the same clips in an
+        order of their own, with rest before each.
+    n_trials : int
+        Excerpts or clips a participant.
+    trial_s, rest_s : float
+        Length of a trial, and of the rest before it (clips only), in seconds.
+    coupling, face_coupling : float
+        See `rtaffect.simulate.participant.Participant`.
+    sfreq : float
+        Rate of the simulated amplifier in Hz.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["simulated"] = "simulated"
-    n_train: int = Field(ge=1)
-    n_validation: int = Field(ge=1)
-    n_test: int = Field(ge=1)
+    n_subjects: int = Field(ge=1)
     first_seed: int = Field(default=0, ge=0)
-    duration_s: float = Field(default=180.0, gt=0)
-    hop_s: float = Field(default=1.5, gt=0)
-    n_workers: int = Field(default=2, ge=1)
+    design: Literal["free", "clips"] = "clips"
+    n_trials: int = Field(default=10, ge=1)
+    trial_s: float = Field(default=30.0, gt=0)
+    rest_s: float = Field(default=6.0, ge=0)
+    coupling: float = Field(default=1.0, ge=0)
+    face_coupling: float = Field(default=1.0, ge=0, le=1)
+    sfreq: float = Field(default=512.0, ge=128)
 
     @model_validator(mode="after")
     def _leaves_the_reserved_seeds(self) -> Self:
-        last = self.first_seed + self.n_train + self.n_validation + self.n_test - 1
+        last = self.first_seed + self.n_subjects - 1
         if last >= FIRST_RESERVED_SEED:
             msg = (
                 f"seeds from {FIRST_RESERVED_SEED} on are for demonstrations and never trained on; "
@@ -63,46 +74,135 @@ class SimulatedSettings(BaseModel):
             raise ValueError(msg)
         return self
 
-    def seeds(self) -> dict[str, range]:
-        """Return the participants of each role."""
-        ends = np.cumsum([self.first_seed, self.n_train, self.n_validation, self.n_test]).tolist()
-        return {role: range(ends[i], ends[i + 1]) for i, role in enumerate(ROLES)}
+    def open(self) -> "Simulated":
+        """Return the data set."""
+        return Simulated(self)
 
 
-def read_simulated(
-    settings: SimulatedSettings, spec: WindowSpec, seeds: Sequence[int]
-) -> Iterator[Participant]:
-    """Yield participants in the order of their seeds.
+class Simulated:
+    """Participants who do not exist.
 
     Parameters
     ----------
     settings : SimulatedSettings
-        How long, how dense.
-    spec : WindowSpec
-        The bundle's windows.
-    seeds : sequence of int
-        Who.
+        Who and what.
     """
-    read = partial(_read_one, settings, spec)
-    if settings.n_workers == 1 or len(seeds) == 1:
-        yield from map(read, seeds)
-        return
-    # Not forked: torch's threads do not survive it.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(settings.n_workers, mp_context=context) as pool:
-        yield from pool.map(read, seeds)
 
+    def __init__(self, settings: SimulatedSettings) -> None:
+        self.settings = settings
 
-def _read_one(settings: SimulatedSettings, spec: WindowSpec, seed: int) -> Participant:
-    simulated = Simulated(seed)
-    # Where grids of windows and samples fall within a session is another matter for everybody.
-    t_start = 1000.0 + float(np.random.default_rng(seed).uniform(0.0, spec.window_s))
+    @property
+    def about(self) -> About:
+        """What to know of it."""
+        return ABOUT
 
-    def truth(t: npt.NDArray[np.float64]) -> Mapping[str, npt.NDArray[np.float64]]:
-        valence, arousal = simulated.course.at(np.maximum(t - t_start, 0.0))
-        return {"valence": valence, "arousal": arousal}
+    @property
+    def labels(self) -> Mapping[str, Label]:
+        """Valence and arousal in [-1, 1]; "high" is above 0."""
+        return LABELS
 
-    with SimulatedSource(simulated, settings.duration_s, chunk_s=0.25, t_start=t_start) as source:
-        return read_participant(
-            source, spec, truth, name=f"simulated-{seed:04d}", hop_s=settings.hop_s
+    @property
+    def ch_names(self) -> tuple[str, ...]:
+        """The 32 electrodes."""
+        return EEG_32
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Everybody, in the order of their seeds."""
+        first = self.settings.first_seed
+        return tuple(f"simulated-{first + i:04d}" for i in range(self.settings.n_subjects))
+
+    def recordings(self, subject: str) -> Iterator[Recording]:
+        """Yield the subject's one recording."""
+        settings, seed = self.settings, int(subject.removeprefix("simulated-"))
+        plan = None
+        if settings.design == "clips":
+            plan = ClipPlan(
+                seed=seed,
+                n_clips=settings.n_trials,
+                clip_s=settings.trial_s,
+                rest_s=settings.rest_s,
+            )
+        person = Participant(
+            seed,
+            coupling=settings.coupling,
+            face_coupling=settings.face_coupling,
+            clips=plan,
         )
+        # Where the grids of windows and samples fall in a session is another matter for everybody;
+        # with clips it is what windows are cut by, as in an experiment.
+        shift_s = 0.0 if plan else float(np.random.default_rng(seed).uniform(0.0, 3.0))
+        t_start = _T_START + shift_s
+        rest_s = settings.rest_s if plan else 0.0
+        duration_s = settings.n_trials * (settings.trial_s + rest_s)
+        yield Recording(
+            subject=subject,
+            session="1",
+            open=partial(
+                SimulatedSource,
+                person,
+                duration_s + 1.0,  # the last window waits for the samples after it
+                sfreq=settings.sfreq,
+                chunk_s=0.25,
+                t_start=t_start,
+            ),
+            trials=tuple(_trials(settings, person, plan, t_start=t_start, rest_s=rest_s)),
+            course=None if plan else _course(person, t_start),
+        )
+
+    def fingerprint(self, subject: str) -> str:
+        """Return a digest of the settings: they and the seed are all that there is."""
+        kept = self.settings.model_dump_json(exclude={"n_subjects", "first_seed"})
+        return hashlib.sha256(f"{subject} {kept}".encode()).hexdigest()
+
+    def check(self) -> Iterator[Finding]:
+        """Nothing can be wrong with it."""
+        return iter(())
+
+
+ABOUT = About(
+    kind="simulated",
+    title="Simulated participants with a known valence and arousal",
+    reference="rtaffect.simulate",
+    licence="BSD-3-Clause",
+    how_to_get="nothing to get: it is computed",
+    modalities=("eeg", "face"),
+    tried_on="itself; nobody was measured",
+    simulated=True,
+)
+
+
+def _trials(
+    settings: SimulatedSettings,
+    person: Participant,
+    plan: ClipPlan | None,
+    *,
+    t_start: float,
+    rest_s: float,
+) -> Iterator[Trial]:
+    for number in range(settings.n_trials):
+        start = t_start + number * (settings.trial_s + rest_s) + rest_s
+        if plan:
+            valence, arousal = plan.felt(number)
+            values = {"valence": valence, "arousal": arousal}
+        else:
+            times = start + (np.arange(round(settings.trial_s * 8)) + 0.5) / 8
+            courses = _course(person, t_start)(times)
+            values = {name: float(course.mean()) for name, course in courses.items()}
+        yield Trial(
+            name=f"{number + 1:02d}",
+            stimulus=f"clip-{plan.clip(number):02d}" if plan else "",
+            t_start=start,
+            t_end=start + settings.trial_s,
+            values=values,
+            rest=(start - rest_s, start) if rest_s else None,
+        )
+
+
+def _course(person: Participant, t_start: float) -> Course:
+    return partial(_course_at, person, t_start)
+
+
+def _course_at(person: Participant, t_start: float, t: Floats) -> Mapping[str, Floats]:
+    valence, arousal = person.course.at(np.maximum(t - t_start, 0.0))
+    return {"valence": valence, "arousal": arousal}

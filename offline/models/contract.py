@@ -62,6 +62,13 @@ class NetworkSettings(BaseModel, ABC):
     def build(self, shapes: Shapes) -> "Network":
         """Return the network with fresh weights, drawn from torch's generator."""
 
+    def extraction(self) -> dict[str, object]:
+        """Return the settings that `Network.extract` depends on; all of them by default.
+
+        Networks of one kind for which they are equal share the features kept on disk.
+        """
+        return self.model_dump(mode="json")
+
     @abstractmethod
     def choices(self) -> tuple[str, ...]:
         """Return what the paper leaves open and what is taken, a sentence each, for the card."""
@@ -159,7 +166,7 @@ class Network(nn.Module, ABC):
             By target.
         """
         slices = self.encode(features)
-        logits: dict[str, Tensor] = self.head(slices.unflatten(0, (-1, n_slices)))
+        logits: dict[str, Tensor] = self.head(slices.reshape(-1, n_slices, *slices.shape[1:]))
         return logits
 
 
@@ -186,5 +193,6 @@ class SolvedNetwork(Network):
 def stack_slices(model: Network, batches: Iterator[tuple[Features, int]]) -> Tensor:
     """Return the mean slice of each sequence, shape (n_sequences, *slice_shape)."""
     with torch.no_grad():
-        parts = [model.encode(f).unflatten(0, (-1, n)).mean(dim=1) for f, n in batches]
+        slices = [(model.encode(features), n) for features, n in batches]
+        parts = [x.reshape(-1, n, *x.shape[1:]).mean(dim=1) for x, n in slices]
     return torch.cat(parts)

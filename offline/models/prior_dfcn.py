@@ -5,21 +5,22 @@ head (`STFENet`) T networks into the answer. What the paper leaves open is a set
 `PriorDFCNSettings`.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from offline.features.connectivity import pearson
 from offline.features.normalise import FaceScale, PowerForm, PowerScale, masked_mean
 from offline.features.prior import CrossModalPrior, FaceTokens
 from offline.features.spectral import BANDS_HZ, WelchPower
+from offline.models.contract import Features, Network, NetworkSettings, Shapes
 from offline.models.stfenet import Readout, STFENet
 
 
-class PriorDFCNSettings(BaseModel):
+class PriorDFCNSettings(NetworkSettings):
     """Every choice that the model leaves open.
 
     Parameters
@@ -46,8 +47,6 @@ class PriorDFCNSettings(BaseModel):
         See `STFENet`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["prior_dfcn"] = "prior_dfcn"
     connectivity: Literal["band_power", "signal"] = "band_power"
     power: PowerForm = "log_power"
@@ -62,6 +61,18 @@ class PriorDFCNSettings(BaseModel):
     pool: tuple[int, int] = (1, 2)
     readout: Readout = "newest"
     dropout: float = Field(default=0.2, ge=0, lt=1)
+
+    def build(self, shapes: Shapes) -> "PriorDFCN":
+        """Return the network with fresh weights."""
+        return PriorDFCN(self, shapes)
+
+    def extraction(self) -> dict[str, object]:
+        """Return what the band powers depend on; with `connectivity` over samples that, too."""
+        return {
+            "kind": self.kind,
+            "power_scale": self.power_scale,
+            "over_signal": self.connectivity == "signal",
+        }
 
     def choices(self) -> tuple[str, ...]:
         """Return what the paper leaves open and what is taken, a sentence each, for the card."""
@@ -101,119 +112,6 @@ class PriorDFCNSettings(BaseModel):
         )
 
 
-class Observation(NamedTuple):
-    """What the encoder computes of a window without any learned weight.
-
-    Parameters
-    ----------
-    band_power : Tensor, shape (batch, n_channels, n_bands)
-        Scaled powers.
-    connectivity : Tensor, shape (batch, n_channels, n_channels)
-        Pearson's r.
-    face : Tensor, shape (batch, n_face)
-        Scaled means of the facial features; zeros without a face.
-    has_face : Tensor, shape (batch,)
-        1 with a face, 0 without.
-    """
-
-    band_power: Tensor
-    connectivity: Tensor
-    face: Tensor
-    has_face: Tensor
-
-
-class Encoder(nn.Module):
-    """One window -> one prior-weighted network (equations 1-6).
-
-    Parameters
-    ----------
-    settings : PriorDFCNSettings
-        Choices.
-    n_channels : int
-        EEG channels P.
-    n_face : int
-        Facial features; 0 makes a model that never sees a face.
-    sfreq : float
-        Rate of the EEG in Hz.
-    """
-
-    def __init__(
-        self, settings: PriorDFCNSettings, *, n_channels: int, n_face: int, sfreq: float
-    ) -> None:
-        super().__init__()
-        self._over_signal = settings.connectivity == "signal"
-        self.welch = WelchPower(sfreq=sfreq, scale=settings.power_scale)
-        self.power_scale = PowerScale(n_bands=len(BANDS_HZ), form=settings.power)
-        self.face_scale = FaceScale(n_face=n_face)
-        self.prior = (
-            CrossModalPrior(
-                n_channels=n_channels,
-                n_bands=len(BANDS_HZ),
-                n_face=n_face,
-                width=settings.attention_width,
-                face_tokens=settings.face_tokens,
-            )
-            if settings.prior and n_face
-            else None
-        )
-
-    @torch.no_grad()
-    def fit_scales(self, windows: Iterable[Mapping[str, Tensor]]) -> None:
-        """Take the training set's statistics.
-
-        Parameters
-        ----------
-        windows : iterable of mapping
-            For each participant the arguments of `observe`, batch = every window.
-        """
-        powers, means = [], []
-        for inputs in windows:
-            powers.append(self.welch(inputs["eeg"]))
-            if "face" in inputs:
-                mean, has_face = masked_mean(inputs["face"], inputs["face_mask"])
-                means.append(mean[has_face > 0])
-        self.power_scale.fit(torch.cat(powers))
-        if means:
-            self.face_scale.fit(torch.cat(means))
-
-    def observe(
-        self, eeg: Tensor, face: Tensor | None = None, face_mask: Tensor | None = None
-    ) -> Observation:
-        """Compute what needs no learned weight.
-
-        Parameters
-        ----------
-        eeg : Tensor, shape (batch, n_channels, n_times)
-            Microvolts.
-        face : Tensor, shape (batch, n_face, n_frames), optional
-            Zeros where there is no frame; left out by a model that never sees a face.
-        face_mask : Tensor, shape (batch, n_frames), optional
-            1 at valid frames.
-        """
-        band_power = self.power_scale(self.welch(eeg))
-        if face is None or face_mask is None:
-            means, has_face = eeg.new_zeros(len(eeg), 0), eeg.new_zeros(len(eeg))
-        else:
-            means, has_face = masked_mean(face, face_mask)
-        return Observation(
-            band_power=band_power,
-            connectivity=pearson(eeg if self._over_signal else band_power),
-            face=self.face_scale(means) * has_face.unsqueeze(1),
-            has_face=has_face,
-        )
-
-    def weigh(self, observation: Observation) -> Tensor:
-        """Return the prior, shape (batch, n_channels, n_channels); ones without a face."""
-        if self.prior is None:
-            return torch.ones_like(observation.connectivity)
-        prior: Tensor = self.prior(observation.band_power, observation.face, observation.has_face)
-        return prior
-
-    def forward(self, observation: Observation) -> Tensor:
-        """Return the network that the head sees (equation 6)."""
-        return observation.connectivity * self.weigh(observation)
-
-
 class LinearHead(nn.Module):
     """The paper's "w/o STFENet": a linear layer on the mean network."""
 
@@ -229,39 +127,43 @@ class LinearHead(nn.Module):
         return {name: head(x) for name, head in self.heads.items()}
 
 
-class PriorDFCN(nn.Module):
-    """Encoder and head.
+class PriorDFCN(Network):
+    """One window -> one prior-weighted network (equations 1-6); T of them -> the answer.
+
+    Its features are ``band_power`` (uV^2/Hz, or uV^2), over samples also ``connectivity``, and,
+    where windows hold a face, ``face`` (means over the valid frames) and ``has_face``.
 
     Parameters
     ----------
     settings : PriorDFCNSettings
         Choices.
-    n_channels : int
-        EEG channels P.
-    n_face : int
-        Facial features; 0 makes a model that never sees a face.
-    sfreq : float
-        Rate of the EEG in Hz.
-    targets : mapping of str to int
-        Number of classes by target.
+    shapes : Shapes
+        Channels, rate, targets; windows without a face make a model that never sees one.
     """
 
-    def __init__(
-        self,
-        settings: PriorDFCNSettings,
-        *,
-        n_channels: int,
-        n_face: int,
-        sfreq: float,
-        targets: Mapping[str, int],
-    ) -> None:
+    def __init__(self, settings: PriorDFCNSettings, shapes: Shapes) -> None:
         super().__init__()
-        self.encoder = Encoder(settings, n_channels=n_channels, n_face=n_face, sfreq=sfreq)
-        self.head: nn.Module
-        if settings.stfenet:
-            self.head = STFENet(
+        n_channels, n_face = shapes.n_channels, shapes.n_face
+        self.slice_shape = (n_channels, n_channels)
+        self._over_signal = settings.connectivity == "signal"
+        self.welch = WelchPower(sfreq=shapes.sfreq, scale=settings.power_scale)
+        self.power_scale = PowerScale(n_bands=len(BANDS_HZ), form=settings.power)
+        self.face_scale = FaceScale(n_face=n_face) if n_face else None
+        self.prior = (
+            CrossModalPrior(
                 n_channels=n_channels,
-                targets=targets,
+                n_bands=len(BANDS_HZ),
+                n_face=n_face,
+                width=settings.attention_width,
+                face_tokens=settings.face_tokens,
+            )
+            if settings.prior and n_face
+            else None
+        )
+        self.head = (
+            STFENet(
+                n_channels=n_channels,
+                targets=shapes.targets,
                 maps=settings.maps,
                 stem_stride=settings.stem_stride,
                 pool=settings.pool,
@@ -269,24 +171,45 @@ class PriorDFCN(nn.Module):
                 readout=settings.readout,
                 dropout=settings.dropout,
             )
-        else:
-            self.head = LinearHead(n_channels=n_channels, targets=targets)
+            if settings.stfenet
+            else LinearHead(n_channels=n_channels, targets=shapes.targets)
+        )
 
-    def forward(self, observation: Observation, n_slices: int) -> dict[str, Tensor]:
-        """Return logits of sequences.
+    def extract(self, inputs: Mapping[str, Tensor]) -> Features:
+        """Return band powers, and the means of the facial features over valid frames."""
+        features = {"band_power": self.welch(inputs["eeg"])}
+        if self._over_signal:
+            features["connectivity"] = pearson(inputs["eeg"])
+        if self.face_scale is not None:
+            face, has_face = masked_mean(inputs["face"], inputs["face_mask"])
+            features |= {"face": face, "has_face": has_face}
+        return features
 
-        Parameters
-        ----------
-        observation : Observation
-            ``batch * n_slices`` windows, the slices of a sequence one after the other.
-        n_slices : int
-            T.
+    @torch.no_grad()
+    def fit_scales(self, features: Mapping[str, Tensor]) -> None:
+        """Standardise band powers and facial features by the training set's statistics."""
+        self.power_scale.fit(features["band_power"])
+        if self.face_scale is not None and (seen := features["has_face"] > 0).any():
+            self.face_scale.fit(features["face"][seen])
 
-        Returns
-        -------
-        dict of str to Tensor, shape (batch, n_classes)
-            By target.
-        """
-        slices = self.encoder(observation)  # (batch * T, P, P)
-        logits: dict[str, Tensor] = self.head(slices.unflatten(0, (-1, n_slices)))
-        return logits
+    def encode(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Return the network that the head sees (equation 6)."""
+        seen = self.look(features)
+        return seen["connectivity"] * seen["prior"]
+
+    def look(self, features: Mapping[str, Tensor]) -> Features:
+        """Return scaled band powers, Pearson's r and the prior (ones without a face)."""
+        band_power = self.power_scale(features["band_power"])
+        r = features["connectivity"] if self._over_signal else pearson(band_power)
+        prior = torch.ones_like(r)
+        if self.prior is not None and self.face_scale is not None:
+            has_face = features["has_face"]
+            face = self.face_scale(features["face"]) * has_face.unsqueeze(1)
+            prior = self.prior(band_power, face, has_face)
+        return {"band_power": band_power, "connectivity": r, "prior": prior}
+
+    def without(self, modality: str, features: Features, rows: Tensor) -> Features:
+        """Return the features as if there had been no face in `rows`."""
+        if modality != "face" or self.face_scale is None:
+            return features
+        return features | {"has_face": features["has_face"] * (~rows).to(torch.float32)}

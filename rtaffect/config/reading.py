@@ -89,6 +89,35 @@ def read_settings(path: Path, model: type[Model]) -> Model:
         raise ConfigError("\n".join([f"{path} is not valid:", *lines])) from None
 
 
+def validated(settings: dict[str, Any], model: type[Model], *, where: str) -> Model:
+    """Return plain values as settings of any kind.
+
+    Parameters
+    ----------
+    settings : dict
+        As JSON or YAML would hold them.
+    model : type of BaseModel
+        What they must be.
+    where : str
+        Where they come from, for the error.
+
+    Raises
+    ------
+    ConfigError
+        A key is unknown, missing or wrong; the message names all such keys.
+    """
+    try:
+        return model.model_validate(settings)
+    except ValidationError as invalid:
+        complaints = sorted(
+            _complaint(model, error)
+            for error in invalid.errors(include_url=False)
+            if not _is_echo(error, invalid)
+        )
+        lines = [f"  {complaint}" for complaint in complaints]
+        raise ConfigError("\n".join([f"{where} is not valid:", *lines])) from None
+
+
 def _is_echo(error: ErrorDetails, invalid: ValidationError) -> bool:
     """Return whether a list only counts as short because its items are wrong."""
     place = error["loc"]

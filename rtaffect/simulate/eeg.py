@@ -144,7 +144,8 @@ class SimulatedEeg:
         now = np.array([float(index * BLOCK_S)])
         valence, arousal = (float(drive[0]) for drive in participant.brain_drive(now))
         smile, frown, _ = participant.expression(now)
-        expression = participant.coupling * float(smile[0] + frown[0])
+        moved = participant.coupling * participant.face_coupling
+        expression = moved * float(smile[0] + frown[0])
         rng = generator(participant.key(Stream.BRAIN), index)
         share = settings.sharing + self._sharing_effect * np.array([arousal, valence])
         share = np.clip(share, 0.0, 0.9)[self._network]

@@ -7,6 +7,7 @@ import numpy as np
 
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_32
+from rtaffect.simulate.clips import ClipPlan
 from rtaffect.simulate.course import Course
 from rtaffect.simulate.head import POSITIONS, leadfield
 from rtaffect.simulate.processes import FloatArray, Key, Occurrences, Stream, generator
@@ -156,12 +157,19 @@ class Participant:
         Another session of the same person has another course and other noise.
     settings : ParticipantSettings
         Everything else.
+    face_coupling : float
+        How much the face has to do with the rest: at 1 it follows the course and shares the brain's
+        distractions, at 0 it goes its own way and tells nothing of either.
+    clips : ClipPlan or None
+        An experiment of clips, whose course it then is.
     """
 
     seed: int
     coupling: float = 1.0
     session: int = 0
     settings: ParticipantSettings = ParticipantSettings()
+    face_coupling: float = 1.0
+    clips: ClipPlan | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0 or self.session < 0:
@@ -173,15 +181,17 @@ class Participant:
         return (self.seed, self.session, int(stream))
 
     @cached_property
-    def course(self) -> Course:
+    def course(self) -> Course | ClipPlan:
         """The truth; its time is seconds since the start of the session."""
-        return Course(self.key(Stream.COURSE))
+        return self.clips or Course(self.key(Stream.COURSE))
 
     @cached_property
     def _spontaneous(self) -> Course:
-        return Course(
-            self.key(Stream.SPONTANEOUS), period_s=9.0, transition_s=5.0, strength=(0.1, 1.0)
-        )
+        return _distraction(self.key(Stream.SPONTANEOUS))
+
+    @cached_property
+    def _face_alone(self) -> Course:
+        return _distraction(self.key(Stream.FACE_ALONE))
 
     @cached_property
     def blinks(self) -> Occurrences:
@@ -235,11 +245,21 @@ class Participant:
         settings = self.settings
         valence, arousal = self.course.at(np.maximum(t - settings.face_lag_s, 0.0))
         other_arousal, other_valence = self._spontaneous.at(t)
+        if self.face_coupling < 1:
+            own_valence, own_arousal = self._face_alone.at(t)
+            together = self.face_coupling
+            other_valence = together * other_valence + (1 - together) * own_valence
+            other_arousal = together * other_arousal + (1 - together) * own_arousal
         size, shown = settings.spontaneous_face, self.traits.expressiveness
-        pleasure = self.coupling * valence + size * other_valence
-        activation = self.coupling * arousal + size * other_arousal
+        coupling = self.coupling * self.face_coupling
+        pleasure = coupling * valence + size * other_valence
+        activation = coupling * arousal + size * other_arousal
         return (
             shown * np.maximum(pleasure, 0.0),
             shown * np.maximum(-pleasure, 0.0),
             shown * np.maximum(activation, 0.0),
         )
+
+
+def _distraction(key: Key) -> Course:
+    return Course(key, period_s=9.0, transition_s=5.0, strength=(0.1, 1.0))

@@ -33,6 +33,8 @@ class Stream(IntEnum):
     CAMERA = 10
     DROPOUT = 11
     ARRIVAL = 12
+    CLIPS = 13
+    FACE_ALONE = 14
 
 
 def generator(key: Key, index: int) -> np.random.Generator:

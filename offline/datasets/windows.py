@@ -1,0 +1,129 @@
+"""A recording becomes the windows that the runtime would make of it, with what was felt in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from offline.datasets.contract import Floats, Ints, Recording
+from offline.errors import DataError
+from rtaffect.core.spec import WindowSpec
+from rtaffect.core.window import Window
+from rtaffect.decode.inputs import encoder_inputs
+from rtaffect.windows import open_windows
+
+_COURSE_SFREQ = 8.0
+"""Rate at which a course is averaged over a window; courses change over seconds."""
+
+_HAIR_S = 1e-6
+"""By which a window may stick out of its trial: times are floating-point numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RecordedWindows:
+    """Usable windows of one recording that lie in a trial or in the rest before one, in order.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray of float32, shape (n_windows, ...)
+        What the encoder is given, by input name.
+    index : ndarray of int, shape (n_windows,)
+        Window numbers on the absolute grid of the hop; a gap in them is a gap in time.
+    trial : ndarray of int, shape (n_windows,)
+        Number of the trial in the recording.
+    at_rest : ndarray of bool, shape (n_windows,)
+        In the rest before that trial, not in it.
+    values : mapping of str to ndarray, shape (n_windows,)
+        By target, on the data set's scale; the trial's own value at rest.
+    """
+
+    inputs: Mapping[str, npt.NDArray[np.float32]]
+    index: Ints
+    trial: Ints
+    at_rest: npt.NDArray[np.bool_]
+    values: Mapping[str, Floats]
+
+
+def input_names(spec: WindowSpec) -> tuple[str, ...]:
+    """Return the encoder's inputs: every modality, and a mask for each that may be missing."""
+    masks = [f"{modality}_mask" for modality, wanted in spec.modalities.items() if wanted.optional]
+    return (*spec.modalities, *masks)
+
+
+def read_windows(recording: Recording, spec: WindowSpec, *, hop_s: float) -> RecordedWindows:
+    """Run a recording through the runtime's own chain and keep the usable windows.
+
+    Parameters
+    ----------
+    recording : Recording
+        Opened and closed here.
+    spec : WindowSpec
+        The bundle's windows.
+    hop_s : float
+        Distance of the windows to keep. The grid is absolute, so those kept are the very windows
+        that the runtime sees at these times, on whatever hop.
+
+    Raises
+    ------
+    DataError
+        No trial has a usable window.
+    """
+    kept: list[Window] = []
+    trials: list[int] = []
+    rests: list[bool] = []
+    with recording.open() as source:
+        for window in open_windows(source, replace(spec, hop_s=hop_s)):
+            place = _place(recording, window)
+            if place is not None and _usable(window, spec):
+                kept.append(window)
+                trials.append(place[0])
+                rests.append(place[1])
+    if not kept or all(rests):
+        msg = (
+            f"Subject {recording.subject}, session {recording.session} must give a usable window "
+            f"of {spec.window_s:g} s in a trial, got none. Check channels, units and trial times."
+        )
+        raise DataError(msg)
+    rows = [encoder_inputs(window, input_names(spec)) for window in kept]
+    return RecordedWindows(
+        inputs={key: np.concatenate([row[key] for row in rows]) for key in rows[0]},
+        index=np.array([window.index for window in kept], dtype=np.int64),
+        trial=np.array(trials, dtype=np.int64),
+        at_rest=np.array(rests, dtype=np.bool_),
+        values=_values(recording, kept, trials),
+    )
+
+
+def _place(recording: Recording, window: Window) -> tuple[int, bool] | None:
+    """Return the number of the trial that a window lies in, and whether in the rest before it."""
+    for number, trial in enumerate(recording.trials):
+        if trial.t_start - _HAIR_S <= window.t_start and window.t_end <= trial.t_end + _HAIR_S:
+            return number, False
+        if trial.rest is not None:
+            start, end = trial.rest
+            if start - _HAIR_S <= window.t_start and window.t_end <= end + _HAIR_S:
+                return number, True
+    return None
+
+
+def _usable(window: Window, spec: WindowSpec) -> bool:
+    return all(
+        window.modalities[modality].usable or wanted.optional
+        for modality, wanted in spec.modalities.items()
+    )
+
+
+def _values(recording: Recording, windows: list[Window], trials: list[int]) -> Mapping[str, Floats]:
+    names = recording.trials[0].values
+    values = {
+        name: np.array([recording.trials[n].values[name] for n in trials], dtype=np.float64)
+        for name in names
+    }
+    if recording.course is not None:
+        length_s = windows[0].t_end - windows[0].t_start
+        steps = (np.arange(round(length_s * _COURSE_SFREQ)) + 0.5) / _COURSE_SFREQ
+        times = np.array([window.t_start for window in windows])[:, None] + steps
+        courses = recording.course(times.ravel())
+        values |= {name: c.reshape(times.shape).mean(axis=1) for name, c in courses.items()}
+    return values

@@ -1,0 +1,366 @@
+"""Every window of a data set as features, and which trial it belongs to."""
+
+import contextlib
+import hashlib
+import inspect
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache as remember
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+import offline.features
+import rtaffect.signal
+from offline.datasets.contract import Dataset, Floats, Ints, Label, Recording
+from offline.datasets.windows import RecordedWindows, read_windows
+from offline.errors import DataError
+from offline.items import Items
+from offline.models.contract import Features, Network, Shapes
+from offline.recipe import Recipe
+
+_EXTRACT_WINDOWS = 64
+"""Windows a call: small batches stay in the cache of a core."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FeatureTable:
+    """Windows of all subjects, one after the other, in order of time.
+
+    Parameters
+    ----------
+    features : dict of str to Tensor, shape (n_windows, ...)
+        As `Network.extract` gives them, and ``rest`` where the network uses it.
+    trials : Items
+        The trials.
+    trial : ndarray of int, shape (n_windows,)
+        Row of each window in `trials`.
+    window : ndarray of int, shape (n_windows,)
+        Number on the recording's grid.
+    step : int
+        Difference of the numbers of neighbours that do not overlap.
+    labels : mapping of str to Label
+        What is answered.
+    values, classes : mapping of str to ndarray, shape (n_windows,)
+        By target.
+    trial_classes : mapping of str to ndarray of int, shape (n_trials,)
+        By target.
+    digest : str
+        Of all that the features depend on.
+    """
+
+    features: Features
+    trials: Items
+    trial: Ints
+    window: Ints
+    step: int
+    labels: Mapping[str, Label]
+    values: Mapping[str, Floats]
+    classes: Mapping[str, Ints]
+    trial_classes: Mapping[str, Ints]
+    digest: str
+
+    def windows_as_items(self) -> Items:
+        """Return an item a window, for protocols that share out windows."""
+        columns = {
+            name: tuple(getattr(self.trials, name)[n] for n in self.trial.tolist())
+            for name in ("subject", "session", "trial", "stimulus")
+        }
+        return Items(level="window", window=tuple(self.window.tolist()), **columns)
+
+    def windows_of(self, items: Sequence[int], level: str) -> Ints:
+        """Return the rows of the windows that belong to some items."""
+        if level == "window":
+            return np.array(items, dtype=np.int64)
+        return np.flatnonzero(np.isin(self.trial, items))
+
+
+def network_of(recipe: Recipe, labels: Mapping[str, Label]) -> Network:
+    """Return the recipe's network with fresh weights."""
+    return recipe.model.build(shapes_of(recipe, labels))
+
+
+def shapes_of(recipe: Recipe, labels: Mapping[str, Label]) -> Shapes:
+    """Return what the recipe's network is built for."""
+    classes = {name: len(label.classes) for name, label in labels.items()}
+    return Shapes(windows=recipe.windows.spec(), targets=classes)
+
+
+def labels_of(recipe: Recipe, dataset: Dataset) -> dict[str, Label]:
+    """Return the labels that the recipe answers.
+
+    Raises
+    ------
+    DataError
+        The data set has no such label.
+    """
+    wanted = recipe.targets or tuple(dataset.labels)
+    if unknown := [name for name in wanted if name not in dataset.labels]:
+        msg = f"targets must be among {', '.join(dataset.labels)}; got {', '.join(unknown)}."
+        raise DataError(msg)
+    return {name: dataset.labels[name] for name in wanted}
+
+
+def subjects_of(recipe: Recipe, dataset: Dataset) -> tuple[str, ...]:
+    """Return who takes part.
+
+    Raises
+    ------
+    DataError
+        The data set has no such subject.
+    """
+    if unknown := [name for name in recipe.subjects if name not in dataset.subjects]:
+        msg = f"subjects must be in the data set, got {', '.join(unknown)}."
+        raise DataError(msg)
+    return recipe.subjects or dataset.subjects
+
+
+def read_table(
+    recipe: Recipe,
+    cache: Path,
+    *,
+    n_workers: int = 1,
+    report: Callable[[int, int], None] | None = None,
+) -> FeatureTable:
+    """Read every subject's features from the cache, computing what is not there.
+
+    At most one subject's raw data a worker is in memory at a time.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Data set, windows and network.
+    cache : Path
+        Folder for features; what is in it is named after all that it depends on, the code that
+        computes it included.
+    n_workers : int
+        Processes side by side.
+    report : callable
+        Told how many subjects are done, of how many.
+
+    Raises
+    ------
+    DataError
+        The data set cannot be read, or holds no usable window.
+    """
+    dataset = recipe.dataset.open()
+    labels = labels_of(recipe, dataset)
+    subjects = subjects_of(recipe, dataset)
+    make = partial(_make_subject, recipe, cache)
+    parts: list[_Subject] = []
+    with contextlib.ExitStack() as stack:
+        folders = map(make, subjects)
+        if n_workers > 1 and len(subjects) > 1:
+            # Not forked: torch's threads do not survive it.
+            context = multiprocessing.get_context("spawn")
+            pool = stack.enter_context(ProcessPoolExecutor(n_workers, mp_context=context))
+            folders = pool.map(make, subjects)
+        for folder in folders:
+            parts.append(_load(folder))
+            if report is not None:
+                report(len(parts), len(subjects))
+    return _join(parts, labels, step=round(recipe.windows.window_s / recipe.windows.train_hop_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Subject:
+    """What is kept on disk of one subject."""
+
+    key: str
+    features: Mapping[str, npt.NDArray[np.float32]]
+    trials: list[dict[str, str]]
+    trial_values: list[dict[str, float]]
+    trial: Ints
+    window: Ints
+    values: Mapping[str, Floats]
+
+
+def _key(recipe: Recipe, dataset: Dataset, subject: str) -> str:
+    settings = {
+        "data": dataset.fingerprint(subject),
+        "windows": asdict(recipe.windows.spec()) | {"hop_s": recipe.windows.train_hop_s},
+        "extraction": recipe.model.extraction(),
+        "code": _code_digest(type(recipe.model).__module__),
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+@remember
+def _code_digest(model_module: str) -> str:
+    """Return a digest of the code that features come from: they never outlive it."""
+    folders = [Path(package.__path__[0]) for package in (offline.features, rtaffect.signal)]
+    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    files += [Path(inspect.getfile(read_windows)), Path(str(sys.modules[model_module].__file__))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def _make_subject(recipe: Recipe, cache: Path, subject: str) -> Path:
+    """Return the folder of a subject's features, computed if it is not there."""
+    torch.set_num_threads(1)
+    dataset = recipe.dataset.open()
+    key = _key(recipe, dataset, subject)
+    folder = cache / key[:2] / key[2:]
+    if (folder / "index.json").exists():
+        return folder
+    network = network_of(recipe, labels_of(recipe, dataset)).eval()
+    found = [
+        (recording, *_features(network, recording, recipe))
+        for recording in dataset.recordings(subject)
+    ]
+    if not found:
+        msg = f"Subject {subject} must have a recording, got none."
+        raise DataError(msg)
+    _save(folder, key, found)
+    return folder
+
+
+@torch.no_grad()
+def _features(
+    network: Network, recording: Recording, recipe: Recipe
+) -> tuple[RecordedWindows, dict[str, npt.NDArray[np.float32]]]:
+    """Return the windows of a recording, their raw samples dropped, and their features."""
+    windows = read_windows(recording, recipe.windows.spec(), hop_s=recipe.windows.train_hop_s)
+    n_windows = len(windows.index)
+    parts = []
+    for start in range(0, n_windows, _EXTRACT_WINDOWS):
+        rows = slice(start, start + _EXTRACT_WINDOWS)
+        inputs = {name: torch.from_numpy(x[rows]) for name, x in windows.inputs.items()}
+        parts.append(network.extract(inputs))
+    features = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    if network.uses_rest:
+        features["rest"] = _rest(network, features, windows, recording)
+    bare = RecordedWindows(
+        inputs={},
+        index=windows.index,
+        trial=windows.trial,
+        at_rest=windows.at_rest,
+        values=windows.values,
+    )
+    return bare, {name: x.numpy() for name, x in features.items()}
+
+
+def _rest(
+    network: Network, features: Features, windows: RecordedWindows, recording: Recording
+) -> Tensor:
+    """Return the statistics of each window's trial's own rest, shape (n_windows, ...)."""
+    summaries = {}
+    for number in np.unique(windows.trial).tolist():
+        rows = np.flatnonzero((windows.trial == number) & windows.at_rest)
+        if not len(rows):
+            msg = (
+                f"Trial {recording.trials[number].name} of subject {recording.subject} must have a "
+                "usable window of rest before it, because the model subtracts it; got none. Use a "
+                "model without baseline, or give the data set's rest."
+            )
+            raise DataError(msg)
+        summaries[number] = network.summarise({k: x[rows] for k, x in features.items()})
+    return torch.stack([summaries[number] for number in windows.trial.tolist()])
+
+
+def _save(
+    folder: Path,
+    key: str,
+    found: list[tuple[Recording, RecordedWindows, dict[str, npt.NDArray[np.float32]]]],
+) -> None:
+    """Write a subject's features; the index comes last, under its name only when complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = [~windows.at_rest for _, windows, _ in found]
+    arrays: dict[str, npt.NDArray[np.float32] | Ints | Floats] = {
+        f"feature.{name}": np.concatenate(
+            [part[name][keep] for (_, _, part), keep in zip(found, shown, strict=True)]
+        )
+        for name in found[0][2]
+    }
+    n_before, trial = 0, []
+    for (recording, windows, _), keep in zip(found, shown, strict=True):
+        trial.append(windows.trial[keep] + n_before)
+        n_before += len(recording.trials)
+    arrays["trial"] = np.concatenate(trial)
+    arrays["window"] = np.concatenate(
+        [windows.index[keep] for (_, windows, _), keep in zip(found, shown, strict=True)]
+    )
+    for name in found[0][1].values:
+        arrays[f"value.{name}"] = np.concatenate(
+            [windows.values[name][keep] for (_, windows, _), keep in zip(found, shown, strict=True)]
+        )
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    index = {
+        "key": key,
+        "arrays": list(arrays),
+        "trials": [
+            {
+                "subject": recording.subject,
+                "session": recording.session,
+                "trial": trial.name,
+                "stimulus": trial.stimulus,
+            }
+            for recording, _, _ in found
+            for trial in recording.trials
+        ],
+        "values": [dict(t.values) for recording, _, _ in found for t in recording.trials],
+    }
+    draft = folder / f"index.{os.getpid()}.partial"
+    draft.write_text(json.dumps(index))
+    draft.replace(folder / "index.json")
+
+
+def _load(folder: Path) -> _Subject:
+    index = json.loads((folder / "index.json").read_text())
+    arrays = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in index["arrays"]
+    }
+
+    def named(prefix: str) -> dict[str, npt.NDArray[np.float32]]:
+        return {k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)}
+
+    return _Subject(
+        key=index["key"],
+        features=named("feature."),
+        trials=index["trials"],
+        trial_values=index["values"],
+        trial=arrays["trial"],
+        window=arrays["window"],
+        values={name: np.asarray(x, np.float64) for name, x in named("value.").items()},
+    )
+
+
+def _join(parts: list[_Subject], labels: Mapping[str, Label], *, step: int) -> FeatureTable:
+    n_trials = np.cumsum([0, *(len(part.trials) for part in parts)])
+    rows = [row for part in parts for row in part.trials]
+    values = {name: np.concatenate([part.values[name] for part in parts]) for name in labels}
+    trial_values = [row for part in parts for row in part.trial_values]
+    return FeatureTable(
+        features={
+            name: torch.from_numpy(np.concatenate([part.features[name] for part in parts]))
+            for name in parts[0].features
+        },
+        trials=Items(
+            level="trial",
+            subject=tuple(row["subject"] for row in rows),
+            session=tuple(row["session"] for row in rows),
+            trial=tuple(row["trial"] for row in rows),
+            stimulus=tuple(row["stimulus"] for row in rows),
+        ),
+        trial=np.concatenate([p.trial + n for p, n in zip(parts, n_trials, strict=False)]),
+        window=np.concatenate([part.window for part in parts]),
+        step=step,
+        labels=labels,
+        values=values,
+        classes={name: labels[name].class_of(values[name]) for name in labels},
+        trial_classes={
+            name: label.class_of(np.array([row[name] for row in trial_values]))
+            for name, label in labels.items()
+        },
+        digest=hashlib.sha256("".join(part.key for part in parts).encode()).hexdigest(),
+    )
