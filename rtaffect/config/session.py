@@ -102,6 +102,25 @@ class Streams(Settings):
             raise ValueError(msg)
         return self
 
+    def choices(self) -> tuple[StreamChoice, ...]:
+        """Return which stream to open for each modality that the file names."""
+        chosen = {modality: getattr(self, modality) for modality in STREAM_TYPES}
+        return tuple(
+            StreamChoice(
+                modality=modality,
+                stype=stream.type or STREAM_TYPES[modality],
+                name=stream.name,
+                source_id=stream.source_id,
+                unit=stream.unit,
+                ch_names=stream.ch_names,
+                rename=dict(stream.rename),
+                sfreq=stream.sfreq,
+                required=stream.required,
+            )
+            for modality, stream in chosen.items()
+            if stream is not None
+        )
+
 
 class DecoderSettings(Settings):
     """A model bundle that decodes the streams."""
@@ -240,19 +259,4 @@ class Session(Settings):
 
     def choices(self) -> tuple[StreamChoice, ...]:
         """Return which stream to open for each modality that the file names."""
-        chosen = {modality: getattr(self.streams, modality) for modality in STREAM_TYPES}
-        return tuple(
-            StreamChoice(
-                modality=modality,
-                stype=stream.type or STREAM_TYPES[modality],
-                name=stream.name,
-                source_id=stream.source_id,
-                unit=stream.unit,
-                ch_names=stream.ch_names,
-                rename=dict(stream.rename),
-                sfreq=stream.sfreq,
-                required=stream.required,
-            )
-            for modality, stream in chosen.items()
-            if stream is not None
-        )
+        return self.streams.choices()

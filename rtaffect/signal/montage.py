@@ -48,6 +48,11 @@ def canonical_name(label: str) -> str:
     return _OLD_NAMES.get(name, name)
 
 
+def is_site(label: str) -> bool:
+    """Return whether a label means a site of the 10-05 system, an earlobe or a mastoid."""
+    return _is_site(_bare(label))
+
+
 def _bare(label: str) -> str:
     upper = " ".join(label.split()).upper()
     return _SUFFIX.sub("", _PREFIX.sub("", upper)).rstrip(".")

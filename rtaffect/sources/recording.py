@@ -119,6 +119,17 @@ class RecordingSource:
         """Length of the recording in seconds."""
         return self.t_last - self.t_first
 
+    def span(self, modality: str) -> tuple[float, float]:
+        """Return the times of one stream's first and last sample, in seconds."""
+        (found,) = (
+            (part.file.streams[i], part.shift_s)
+            for part in self._parts
+            for i, name in part.modalities.items()
+            if name == modality
+        )
+        stream, shift_s = found
+        return stream.t_first + shift_s, stream.t_last + shift_s
+
     def events(self) -> Iterator[Event]:
         """Yield everything that was recorded, in the order of its arrival."""
         played = heapq.merge(
