@@ -90,7 +90,7 @@ def load_bundle(path: Path) -> Bundle:
         raise BundleError(msg)
     data = _read(path, MANIFEST_FILE, limit=MAX_MANIFEST_BYTES)
     bundle = Bundle(path, _parse(path, data), hashlib.sha256(data).hexdigest())
-    for graph in (bundle.manifest.graphs.encoder, bundle.manifest.graphs.head):
+    for graph in bundle.manifest.graphs.by_role.values():
         bundle.read_graph(graph)
     return bundle
 

@@ -17,6 +17,9 @@ SCHEMA_VERSION: Literal[1] = 1
 MAX_VALUES = 1 << 26
 """Numbers in one array that a manifest can make the runtime keep: 256 MiB, far beyond any model."""
 
+REST, HAS_REST = "rest", "has_rest"
+"""The encoder's inputs that take a baseline, and 1 where there is one (only where it may lack)."""
+
 MAX_BANDS_ORDER = 8
 """Beyond it a narrow band-pass filter is no longer stable in float64."""
 
@@ -69,10 +72,49 @@ class Graph(_Part):
 
 
 class Graphs(_Part):
-    """The encoder (one window -> one slice) and the head (slices -> one distribution a target)."""
+    """The files.
+
+    Parameters
+    ----------
+    encoder : Graph
+        One window -> one slice.
+    head : Graph
+        Slices -> one distribution a target.
+    baseline : Graph or None
+        Windows at rest -> the statistics of a person that the encoder's input ``rest`` takes.
+    """
 
     encoder: Graph
     head: Graph
+    baseline: Graph | None = None
+
+    @property
+    def by_role(self) -> dict[str, Graph]:
+        """The graphs that there are."""
+        return {role: graph for role, graph in self if graph is not None}
+
+
+class Rest(_Part):
+    """The baseline that the encoder takes.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of a person's statistics, without a batch axis.
+    min_windows : int
+        How many clean windows at rest it must come from.
+    required : bool
+        Without a baseline the model does not answer; else the encoder has an input ``has_rest``.
+    """
+
+    shape: tuple[int, ...]
+    min_windows: int = Field(ge=1, le=4096)
+    required: bool
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the encoder's inputs that take it, by name."""
+        return {REST: (1, *self.shape)} | ({} if self.required else {HAS_REST: (1,)})
 
 
 class Slices(_Part):
@@ -144,6 +186,24 @@ class Metric(_Part):
     ci_high: float | None = None
 
 
+class DataSet(_Part):
+    """What a model was trained on.
+
+    Parameters
+    ----------
+    kind, title, reference, licence : str
+        As `offline.datasets.contract.About` says it.
+    simulated : bool
+        Nobody was measured.
+    """
+
+    kind: str
+    title: str
+    reference: str = ""
+    licence: str = ""
+    simulated: bool = False
+
+
 class Training(_Part):
     """Where the weights come from.
 
@@ -161,6 +221,14 @@ class Training(_Part):
         By role: how many sequences of windows.
     metrics : mapping of str to mapping of str to Metric
         By target, then by name, on the test participants.
+    data : DataSet or None
+        What they were recorded in; None in bundles older than this field.
+    protocol : mapping
+        Kind and settings of the split, and its digest.
+    leaky : bool
+        Test data took part in training or selection: the metrics say nothing about new people.
+    checkpoint : str
+        How the epoch was chosen: ``"validation"``, ``"last"`` or ``"best_test"``.
     """
 
     command: str
@@ -169,6 +237,10 @@ class Training(_Part):
     participants: Mapping[str, tuple[str, ...]]
     n_sequences: Mapping[str, int]
     metrics: Mapping[str, Mapping[str, Metric]]
+    data: DataSet | None = None
+    protocol: Mapping[str, JsonValue] = Field(default_factory=dict)
+    leaky: bool = False
+    checkpoint: str = ""
 
 
 class Manifest(_Part):
@@ -192,6 +264,8 @@ class Manifest(_Part):
         The files.
     training : Training
         How it was made.
+    rest : Rest or None
+        The baseline that it takes; None for a model that takes none.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -205,6 +279,7 @@ class Manifest(_Part):
     targets: Mapping[Name, Target] = Field(min_length=1)
     graphs: Graphs
     training: Training
+    rest: Rest | None = None
 
     @property
     def slice_step(self) -> int:
@@ -308,12 +383,15 @@ def _graph_problems(manifest: Manifest) -> list[str]:
     ]
     modalities = set(manifest.windows.modalities)
     inputs = set(manifest.graphs.encoder.inputs)
-    if not modalities <= inputs <= modalities | {f"{m}_mask" for m in modalities}:
+    of_rest = set(manifest.rest.inputs) if manifest.rest else set[str]()
+    masks = {f"{m}_mask" for m in modalities}
+    if not modalities | of_rest <= inputs <= modalities | of_rest | masks:
         problems.append(
-            f"graphs.encoder.inputs must be the modalities {sorted(modalities)} and their masks, "
-            f"got {sorted(inputs)}"
+            "graphs.encoder.inputs must be "
+            f"{', '.join(sorted(modalities | of_rest))} and masks, got {', '.join(sorted(inputs))}"
         )
     problems += _input_problems(manifest)
+    problems += _rest_problems(manifest)
     if "slice" not in manifest.graphs.encoder.outputs:
         problems.append("graphs.encoder.outputs must hold 'slice'")
     if set(manifest.graphs.head.inputs) != {"slices"}:
@@ -325,16 +403,43 @@ def _graph_problems(manifest: Manifest) -> list[str]:
 
 def _input_problems(manifest: Manifest) -> list[str]:
     """Return what of the encoder's inputs does not fit the windows."""
-    problems = []
+    shapes: dict[str, tuple[int, ...]] = manifest.rest.inputs if manifest.rest else {}
     for modality, spec in manifest.windows.modalities.items():
         n_times = round(manifest.windows.window_s * spec.sfreq)
-        shapes = {modality: (1, spec.n_rows, n_times), f"{modality}_mask": (1, n_times)}
-        problems += [
-            f"graphs.encoder.inputs.{name} must have shape {shape}, got {tensor.shape}"
-            for name, shape in shapes.items()
-            if (tensor := manifest.graphs.encoder.inputs.get(name)) is not None
-            and tensor.shape != shape
-        ]
+        shapes |= {modality: (1, spec.n_rows, n_times), f"{modality}_mask": (1, n_times)}
+    return [
+        f"graphs.encoder.inputs.{name} must have shape {shapes[name]}, got {tensor.shape}"
+        for name, tensor in manifest.graphs.encoder.inputs.items()
+        if name in shapes and tensor.shape != shapes[name]
+    ]
+
+
+def _rest_problems(manifest: Manifest) -> list[str]:
+    """Return what of the baseline does not fit the encoder."""
+    rest, graph = manifest.rest, manifest.graphs.baseline
+    if rest is None and graph is None:
+        return []
+    if rest is None or graph is None:
+        return ["rest and graphs.baseline must be there both or neither"]
+    problems = []
+    if min(rest.shape, default=1) < 1 or math.prod(rest.shape) > MAX_VALUES:
+        problems.append(f"rest.shape must have lengths from 1, got {rest.shape}")
+    encoder = manifest.graphs.encoder.inputs
+    expected = {
+        name: (None, *tensor.shape[1:])
+        for name, tensor in encoder.items()
+        if name not in rest.inputs
+    }
+    shapes = {name: tensor.shape for name, tensor in graph.inputs.items()}
+    if not shapes or any(expected.get(name) != shape for name, shape in shapes.items()):
+        problems.append(
+            f"graphs.baseline.inputs must be of {expected} with any number of windows, got {shapes}"
+        )
+    outputs = {name: tensor.shape for name, tensor in graph.outputs.items()}
+    if outputs != {REST: rest.shape}:
+        problems.append(f"graphs.baseline.outputs must be rest of {rest.shape}, got {outputs}")
+    if taken := {REST, HAS_REST, "baseline"} & set(manifest.windows.modalities):
+        problems.append(f"windows.modalities must not be called {', '.join(sorted(taken))}")
     return problems
 
 

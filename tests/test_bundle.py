@@ -136,6 +136,50 @@ def test_an_oversize_graph_is_refused_without_reading_it_all(
 @pytest.mark.parametrize(
     ("keys", "value", "complaint"),
     [
+        (("rest",), None, r"both or neither"),
+        (("graphs", "baseline"), None, r"both or neither"),
+        (("graphs", "baseline", "file"), "../x.onnx", r"graphs\.baseline\.file"),
+        (("graphs", "baseline", "inputs", "eeg", "shape"), [1, 3, 32], r"any number of windows"),
+        (("graphs", "baseline", "inputs"), {}, r"any number of windows"),
+        (("graphs", "baseline", "inputs"), {"rest": {"shape": [None, 3]}}, r"any number"),
+        (("graphs", "baseline", "outputs", "rest", "shape"), [4], r"rest of \(3,\)"),
+        (("rest", "shape"), [4], r"inputs\.rest must have shape \(1, 4\)"),
+        (("rest", "shape"), [-3], r"lengths from 1"),
+        (("rest", "required"), False, r"has_rest"),
+        (("rest", "min_windows"), 0, r"min_windows"),
+    ],
+)
+def test_what_does_not_fit_the_baseline_is_named(
+    tmp_path: Path, keys: tuple[str, ...], value: object, complaint: str
+) -> None:
+    folder = write_tiny_bundle(tmp_path, rest="required").path
+    _edit(folder, *keys, value=value)
+    with pytest.raises(BundleError, match=complaint):
+        load_bundle(folder)
+
+
+def test_the_baselines_graph_is_verified_as_the_others_are(tmp_path: Path) -> None:
+    folder = write_tiny_bundle(tmp_path, rest="optional").path
+    (folder / "baseline.onnx").write_bytes(b"other")
+    with pytest.raises(BundleError, match=r"baseline\.onnx must have the sha256"):
+        load_bundle(folder)
+
+
+def test_a_manifest_from_before_baselines_and_banks_is_still_read(folder: Path) -> None:
+    file = folder / "manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest["rest"], manifest["graphs"]["baseline"]
+    for key in ("data", "protocol", "leaky", "checkpoint"):
+        del manifest["training"][key]
+    for key in ("bands_hz", "bands_order"):
+        del manifest["windows"]["modalities"]["eeg"][key]
+    file.write_text(json.dumps(manifest))
+    assert load_bundle(folder).manifest == tiny_manifest()[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "complaint"),
+    [
         (("schema_version",), 2, "schema_version"),
         (("surprise",), 1, "surprise"),
         (("windows", "hop"), 0.5, r"windows\.hop"),

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import onnx
 from onnx import TensorProto, helper
@@ -13,6 +13,7 @@ from rtaffect.manifest import Manifest
 
 CH_NAMES = ("Fz", "Cz", "Pz")
 FEATURES = ("AU06_r", "AU12_r")
+Rest = Literal["required", "optional"] | None
 
 
 def _model(
@@ -33,9 +34,26 @@ def _model(
     return bytes(model.SerializeToString())
 
 
-def tiny_encoder(n_times: int, n_frames: int) -> bytes:
-    """``slice = eeg @ eeg.T / n_times * (1 + mean(face_mask))``; ``prior`` is that last factor."""
+def tiny_encoder(n_times: int, n_frames: int, rest: Rest = None) -> bytes:
+    """``slice = eeg @ eeg.T / n_times * (1 + mean(face_mask))``; ``prior`` is that last factor.
+
+    With a rest, ``mean(rest)`` is added, or ``has_rest * (mean(rest) + 1)`` if it may lack.
+    """
     p = len(CH_NAMES)
+    of_rest: dict[str, Any] = {}
+    nodes = [helper.make_node("Identity", ["added"], ["slice"])]
+    if rest is not None:
+        of_rest = {"rest": [1, p]}
+        nodes = [helper.make_node("ReduceMean", ["rest"], ["level"], keepdims=0)]
+        if rest == "optional":
+            of_rest["has_rest"] = [1]
+            nodes += [
+                helper.make_node("Add", ["level", "one"], ["raised"]),
+                helper.make_node("Mul", ["raised", "has_rest"], ["shift"]),
+                helper.make_node("Add", ["added", "shift"], ["slice"]),
+            ]
+        else:
+            nodes.append(helper.make_node("Add", ["added", "level"], ["slice"]))
     return _model(
         [
             helper.make_node("Transpose", ["eeg"], ["eeg_t"], perm=[0, 2, 1]),
@@ -46,15 +64,33 @@ def tiny_encoder(n_times: int, n_frames: int) -> bytes:
             helper.make_node("Mul", ["connectivity", "prior"], ["shaped"]),
             helper.make_node("ReduceSum", ["face"], ["unused"], keepdims=0),
             helper.make_node("Mul", ["unused", "zero"], ["nothing"]),
-            helper.make_node("Add", ["shaped", "nothing"], ["slice"]),
+            helper.make_node("Add", ["shaped", "nothing"], ["added"]),
+            *nodes,
         ],
-        {"eeg": [1, p, n_times], "face": [1, len(FEATURES), n_frames], "face_mask": [1, n_frames]},
+        {
+            "eeg": [1, p, n_times],
+            "face": [1, len(FEATURES), n_frames],
+            "face_mask": [1, n_frames],
+            **of_rest,
+        },
         {"slice": [1, p, p], "connectivity": [1, p, p], "prior": [1, 1]},
         [
             helper.make_tensor("n", TensorProto.FLOAT, [], [float(n_times)]),
             helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
             helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
         ],
+    )
+
+
+def tiny_baseline(n_times: int) -> bytes:
+    """``rest``: each channel's mean square over all windows."""
+    return _model(
+        [
+            helper.make_node("Mul", ["eeg", "eeg"], ["squares"]),
+            helper.make_node("ReduceMean", ["squares"], ["rest"], axes=[0, 2], keepdims=0),
+        ],
+        {"eeg": ["N", len(CH_NAMES), n_times]},
+        {"rest": [len(CH_NAMES)]},
     )
 
 
@@ -80,7 +116,13 @@ def tiny_head() -> bytes:
 
 
 def tiny_manifest(
-    *, t_min: int = 1, t_max: int = 3, simulated: bool = False, window_s: float = 1.0
+    *,
+    t_min: int = 1,
+    t_max: int = 3,
+    simulated: bool = False,
+    window_s: float = 1.0,
+    rest: Rest = None,
+    leaky: bool = False,
 ) -> tuple[Manifest, dict[str, bytes]]:
     """A manifest and its files: EEG at 32 Hz, an optional face at 32 Hz, hop 0.5 s."""
     windows = WindowSpec(
@@ -92,7 +134,24 @@ def tiny_manifest(
         },
     )
     n_times, n_frames, p = round(32 * window_s), round(32 * window_s), len(CH_NAMES)
-    files = {"encoder.onnx": tiny_encoder(n_times, n_frames), "head.onnx": tiny_head()}
+    files = {"encoder.onnx": tiny_encoder(n_times, n_frames, rest), "head.onnx": tiny_head()}
+    rest_inputs: dict[str, Any] = {}
+    of_rest: dict[str, Any] = {}
+    baseline: dict[str, Any] = {}
+    if rest is not None:
+        files["baseline.onnx"] = tiny_baseline(n_times)
+        rest_inputs = {"rest": {"shape": [1, p]}}
+        if rest == "optional":
+            rest_inputs["has_rest"] = {"shape": [1]}
+        of_rest = {"rest": {"shape": [p], "min_windows": 2, "required": rest == "required"}}
+        baseline = {
+            "baseline": {
+                "file": "baseline.onnx",
+                "sha256": hashlib.sha256(files["baseline.onnx"]).hexdigest(),
+                "inputs": {"eeg": {"shape": [None, p, n_times], "labels": "eeg"}},
+                "outputs": {"rest": {"shape": [p]}},
+            }
+        }
     target = {
         "classes": ["low", "high"],
         "edges": [-1.0, 0.0, 1.0],
@@ -118,6 +177,7 @@ def tiny_manifest(
                         "eeg": {"shape": [1, p, n_times], "labels": "eeg"},
                         "face": {"shape": [1, len(FEATURES), n_frames], "labels": "face"},
                         "face_mask": {"shape": [1, n_frames]},
+                        **rest_inputs,
                     },
                     "outputs": {
                         "slice": {"shape": [1, p, p], "labels": "eeg"},
@@ -131,7 +191,9 @@ def tiny_manifest(
                     "inputs": {"slices": {"shape": [1, None, p, p]}},
                     "outputs": {"valence": {"shape": [1, 2]}, "arousal": {"shape": [1, 2]}},
                 },
+                **baseline,
             },
+            **of_rest,
             "training": {
                 "command": "by hand",
                 "recipe": {},
@@ -139,6 +201,7 @@ def tiny_manifest(
                 "participants": {},
                 "n_sequences": {},
                 "metrics": {},
+                "leaky": leaky,
             },
         }
     )

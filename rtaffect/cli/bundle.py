@@ -52,7 +52,7 @@ def verify(bundle: Which) -> None:
     from rtaffect.decode.session import GraphRunner
 
     loaded = load_bundle(find_bundle(bundle))
-    for role, graph in loaded.manifest.graphs:
+    for role, graph in loaded.manifest.graphs.by_role.items():
         content = loaded.read_graph(graph)
         GraphRunner(content, name=graph.file, provider="cpu")
         typer.echo(

@@ -9,6 +9,7 @@
     ├── MontageError      the channels at hand are not those that the bundle wants
     ├── UnitError         a unit is undeclared, unknown, or cannot be converted
     ├── BundleError       a model folder is incomplete, altered, hostile or of another schema
+    ├── BaselineError     a person's baseline is damaged, of another model, or cannot be taken
     ├── InferenceError    the model runtime refused a graph or an input
     ├── WireError         a message, or what a subscriber connects with, is not valid
     └── PublishError      an address cannot be bound, or may not be without keys
@@ -44,6 +45,10 @@ class UnitError(RtaffectError):
 
 class BundleError(RtaffectError):
     """A model folder is incomplete, altered, hostile or of another schema."""
+
+
+class BaselineError(RtaffectError):
+    """A person's baseline is damaged, belongs to another model, or cannot be taken."""
 
 
 class InferenceError(RtaffectError):

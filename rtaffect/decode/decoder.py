@@ -15,8 +15,10 @@ from rtaffect.bundle import Bundle
 from rtaffect.core.estimate import Distribution, Estimate
 from rtaffect.core.streams import StreamInfo
 from rtaffect.core.window import Flag, Window
+from rtaffect.decode.baseline import MODALITY, Baseline
 from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.decode.session import GraphRunner
+from rtaffect.manifest import HAS_REST, REST
 
 Array = npt.NDArray[np.float32]
 
@@ -61,9 +63,14 @@ class Decoder:
         The streams by modality; those that declare themselves simulated are flagged.
     provider : {"auto", "cpu", "cuda"}
         Where the graphs run.
+    baseline : Baseline, optional
+        Of the person, for a model that takes one. Where it is left out every estimate says so, and
+        carries no values if the model needs one.
 
     Raises
     ------
+    BaselineError
+        The baseline is of another model.
     BundleError
         A graph was altered since the bundle was loaded.
     InferenceError
@@ -77,10 +84,13 @@ class Decoder:
         name: str | None = None,
         infos: Mapping[str, StreamInfo] | None = None,
         provider: str = "auto",
+        baseline: Baseline | None = None,
     ) -> None:
         manifest = bundle.manifest
         self.name = name or manifest.name
         self.bundle = bundle
+        self.baseline = baseline
+        self._rest = _rest_inputs(bundle, baseline)
         self._encoder = GraphRunner(
             bundle.read_graph(manifest.graphs.encoder),
             name=f"{self.name}: encoder",
@@ -89,11 +99,15 @@ class Decoder:
         self._head = GraphRunner(
             bundle.read_graph(manifest.graphs.head), name=f"{self.name}: head", provider=provider
         )
-        self._simulated = frozenset(
+        simulated = frozenset(
             (modality, Flag.SIMULATED)
             for modality in manifest.windows.modalities
             if manifest.simulated or (infos and modality in infos and infos[modality].simulated)
         )
+        rest = manifest.rest
+        no_rest = {(MODALITY, Flag.MISSING)} if rest is not None and baseline is None else set()
+        self._always = simulated | no_rest
+        self._can_answer = rest is None or baseline is not None or not rest.required
         self._slices: dict[int, _Slice] = {}
         self._warm_up()
 
@@ -131,7 +145,7 @@ class Decoder:
         oldest = window.index - (manifest.slices.t_max - 1) * manifest.slice_step
         self._slices = {k: s for k, s in self._slices.items() if oldest <= k < window.index}
         matrices: Mapping[str, Array] = {}
-        if all(
+        if self._can_answer and all(
             window.modalities[modality].usable or spec.optional
             for modality, spec in manifest.windows.modalities.items()
         ):
@@ -147,7 +161,8 @@ class Decoder:
 
     def _encode(self, window: Window, *, with_matrices: bool) -> dict[str, Array]:
         wanted = tuple(self.bundle.manifest.graphs.encoder.outputs) if with_matrices else ("slice",)
-        inputs = encoder_inputs(window, self._encoder.inputs)
+        names = [name for name in self._encoder.inputs if name not in self._rest]
+        inputs = encoder_inputs(window, names) | self._rest
         outputs = self._encoder.run(inputs, wanted)
         return {name: array[0] for name, array in outputs.items()}
 
@@ -194,7 +209,7 @@ class Decoder:
             targets=targets,
             confidence=certainty * fmean(coverage[m] for m in sorted(used)),
             coverage=coverage,
-            flags=_sorted(self._simulated.union(*(part.flags for part in run))),
+            flags=_sorted(self._always.union(*(part.flags for part in run))),
             contributions={self.name: 1.0},
             n_slices=len(run),
             bundle_digest=self.bundle.digest,
@@ -204,7 +219,9 @@ class Decoder:
         """Return an estimate without values; `missing` names the modality that stood in the way."""
         required = [m for m, s in self.bundle.manifest.windows.modalities.items() if not s.optional]
         # A usable window after a break still lacks the windows before it, and that is theirs.
-        absent = [m for m in required if not window.modalities[m].usable] or required
+        absent = [m for m in required if not window.modalities[m].usable]
+        if not absent and self._can_answer:
+            absent = required
         return Estimate(
             decoder=self.name,
             t_start=window.t_start,
@@ -212,7 +229,7 @@ class Decoder:
             targets={},
             confidence=0.0,
             coverage={m: part.coverage for m, part in window.modalities.items()},
-            flags=_sorted(self._simulated | _flags(window) | {(m, Flag.MISSING) for m in absent}),
+            flags=_sorted(self._always | _flags(window) | {(m, Flag.MISSING) for m in absent}),
             contributions={},
             n_slices=0,
             bundle_digest=self.bundle.digest,
@@ -228,6 +245,17 @@ class Decoder:
         for n_slices in range(manifest.slices.t_min, manifest.slices.t_max + 1):
             slices = _zeros((1, n_slices, *manifest.slices.shape))
             self._head.run({"slices": slices}, tuple(manifest.targets))
+
+
+def _rest_inputs(bundle: Bundle, baseline: Baseline | None) -> dict[str, Array]:
+    """Return what the encoder is given of a person's baseline, with a batch axis of 1."""
+    if baseline is None:
+        rest = bundle.manifest.rest
+        return {name: _zeros(shape) for name, shape in rest.inputs.items()} if rest else {}
+    values = baseline.array_for(bundle)[np.newaxis]
+    given = {REST: values, HAS_REST: np.ones(1, dtype=np.float32)}
+    taken = bundle.manifest.graphs.encoder.inputs
+    return {name: array for name, array in given.items() if name in taken}
 
 
 def _flags(window: Window) -> frozenset[tuple[str, Flag]]:
