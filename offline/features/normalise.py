@@ -10,6 +10,9 @@ PowerForm = Literal["log_power", "linear_power"]
 _FLOOR = 1e-6
 """uV^2/Hz; an amplifier's own noise lies three orders of magnitude above it."""
 
+_SMALLEST_SHARE = 1e-6
+"""A vector whose deviation is this share of its size is constant as far as float32 can tell."""
+
 
 class PowerScale(nn.Module):
     """Band powers as the model sees them.
@@ -47,34 +50,68 @@ class PowerScale(nn.Module):
         return torch.where(power.amax(dim=2, keepdim=True) > _FLOOR, scaled, 0.0)
 
 
-class FaceScale(nn.Module):
+class FeatureScale(nn.Module):
+    """Features standardised one by one.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one window's features.
+    limit : float
+        Standard deviations beyond which a value is cut, so that an artifact or a tracker's slip
+        cannot drown everything else.
+    """
+
+    def __init__(self, *, shape: tuple[int, ...], limit: float = 5.0) -> None:
+        super().__init__()
+        self._limit = limit
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("std", torch.ones(shape))
+
+    def fit(self, features: Tensor) -> None:
+        """Take the statistics of the training set's windows, shape (n_windows, *shape)."""
+        self.mean.copy_(features.mean(dim=0))
+        self.std.copy_(features.std(dim=0, correction=0).clamp_min(1e-6))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return standardised features, shape (batch, *shape)."""
+        return ((features - self.mean) / self.std).clamp(-self._limit, self._limit)
+
+
+class FaceScale(FeatureScale):
     """The mean of each facial feature over the window's valid frames, standardised.
 
     Parameters
     ----------
     n_face : int
         Number of features.
-    limit : float
-        Standard deviations beyond which a value is cut, so that a tracker's slip cannot drown
-        everything else.
     """
 
-    def __init__(self, *, n_face: int, limit: float = 5.0) -> None:
-        super().__init__()
-        self._limit = limit
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.zeros(n_face))
-        self.register_buffer("std", torch.ones(n_face))
+    def __init__(self, *, n_face: int) -> None:
+        super().__init__(shape=(n_face,))
 
-    def fit(self, means: Tensor) -> None:
-        """Take the statistics of the training set's window means, shape (n_windows, n_face)."""
-        self.mean.copy_(means.mean(dim=0))
-        self.std.copy_(means.std(dim=0).clamp_min(1e-6))
 
-    def forward(self, means: Tensor) -> Tensor:
-        """Return standardised window means, shape (batch, n_face)."""
-        return ((means - self.mean) / self.std).clamp(-self._limit, self._limit)
+def z_scores(vectors: Tensor) -> Tensor:
+    """Standardise each vector by its own mean and (population) deviation.
+
+    Parameters
+    ----------
+    vectors : Tensor, shape (..., n)
+        Vectors along the last axis.
+
+    Returns
+    -------
+    Tensor, same shape
+        Zeros where a vector is constant, never NaN.
+    """
+    centred = vectors - vectors.mean(dim=-1, keepdim=True)
+    variance = centred.square().mean(dim=-1, keepdim=True)
+    varies = variance > _SMALLEST_SHARE**2 * vectors.square().mean(dim=-1, keepdim=True)
+    # The inner `where` keeps the root and the division of zero out of the gradient as well.
+    deviation = torch.where(varies, variance, 1.0).sqrt()
+    return torch.where(varies, centred / deviation, 0.0)
 
 
 def masked_mean(frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,27 @@
 """The networks, by the ``kind`` that a recipe names."""
 
-from offline.models.prior_dfcn import PriorDFCN, PriorDFCNSettings
+from typing import Annotated, get_args
 
-MODELS = {"prior_dfcn": PriorDFCN}
-"""A new network is one file here, one line in this table and one in `ModelSettings`."""
+from pydantic import Field
 
-ModelSettings = PriorDFCNSettings
-"""Settings of any network; a union told apart by ``kind`` once there is a second."""
+from offline.models.contract import NetworkSettings
+from offline.models.dgcnn import DGCNNSettings
+from offline.models.mtcnn import MTCNNSettings
+from offline.models.prior_dfcn import PriorDFCNSettings
+from offline.models.svm import SVMSettings
+
+AnySettings = (
+    PriorDFCNSettings
+    | MTCNNSettings
+    | DGCNNSettings
+    | SVMSettings
+)  # fmt: skip
+"""A new network is one file here and one line above."""
+
+ModelSettings = Annotated[AnySettings, Field(discriminator="kind")]
+"""Settings of any network, as a recipe holds them."""
+
+MODELS: dict[str, type[NetworkSettings]] = {
+    settings.model_fields["kind"].default: settings for settings in get_args(AnySettings)
+}
+"""Every network's settings by its kind; `NetworkSettings.build` makes the network."""
