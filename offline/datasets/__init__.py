@@ -14,8 +14,11 @@ from pydantic import Field
 from offline.datasets.contract import About
 from offline.datasets.own import OwnSettings
 from offline.datasets.simulated import SimulatedSettings
+from offline.datasets.stored import StoredSettings
 
-DatasetSettings = Annotated[OwnSettings | SimulatedSettings, Field(discriminator="kind")]
+DatasetSettings = Annotated[
+    OwnSettings | SimulatedSettings | StoredSettings, Field(discriminator="kind")
+]
 """Settings of any data set, told apart by ``kind``; ``open()`` gives the data set."""
 
 DATASETS: Mapping[str, type[Any]] = MappingProxyType(
