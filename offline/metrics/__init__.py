@@ -1,0 +1,1 @@
+"""How good answers are, beside what knowing nothing gives: all from `offline.predictions`."""
