@@ -107,9 +107,11 @@ class OwnSettings(Settings):
         for row in rows:
             try:
                 self._check_files(row)
-                by_file.setdefault(row.text("recording"), []).append((row, self._rated(row)))
+                rated = self._rated(row)
             except DataError as error:
                 findings.append(Finding(is_error=True, where=path.name, what=str(error)))
+            else:
+                by_file.setdefault(row.text("recording"), []).append((row, rated))
         what = _contradictions(by_file)
         findings += [Finding(is_error=True, where=path.name, what=text) for text in what]
         return Plan(self._takes(by_file), tuple(findings))
