@@ -17,7 +17,10 @@ Model = TypeVar("Model", bound=BaseModel)
 _REASONS = {
     "bool_type": "must be true or false",
     "dict_type": "must hold keys and values",
+    "bool_parsing": "must be true or false",
+    "float_parsing": "must be a number",
     "float_type": "must be a number",
+    "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "literal_error": "is none of the choices",
     "model_type": "must hold keys and values",
@@ -82,8 +85,7 @@ def read_settings(path: Path, model: type[Model]) -> Model:
     except ValidationError as invalid:
         complaints = sorted(
             (line_of(root, error["loc"]), _complaint(model, error))
-            for error in invalid.errors(include_url=False)
-            if not _is_echo(error, invalid)
+            for error in _errors(model, invalid)
         )
         lines = [f"  line {line}: {complaint}" for line, complaint in complaints]
         raise ConfigError("\n".join([f"{path} is not valid:", *lines])) from None
@@ -109,22 +111,48 @@ def validated(settings: dict[str, Any], model: type[Model], *, where: str) -> Mo
     try:
         return model.model_validate(settings)
     except ValidationError as invalid:
-        complaints = sorted(
-            _complaint(model, error)
-            for error in invalid.errors(include_url=False)
-            if not _is_echo(error, invalid)
-        )
+        complaints = sorted(_complaint(model, error) for error in _errors(model, invalid))
         lines = [f"  {complaint}" for complaint in complaints]
         raise ConfigError("\n".join([f"{where} is not valid:", *lines])) from None
 
 
-def _is_echo(error: ErrorDetails, invalid: ValidationError) -> bool:
+def _errors(model: type[BaseModel], invalid: ValidationError) -> Iterator[ErrorDetails]:
+    """Yield pydantic's findings, their places as somebody who writes a file would call them."""
+    errors = invalid.errors(include_url=False)
+    for error in errors:
+        if not _is_echo(error, errors):
+            error["loc"] = _without_tags(model, error["loc"])
+            yield error
+
+
+def _is_echo(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
     """Return whether a list only counts as short because its items are wrong."""
     place = error["loc"]
     return error["type"] == "too_short" and any(
-        other["loc"][: len(place)] == place and len(other["loc"]) > len(place)
-        for other in invalid.errors(include_url=False)
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in errors
     )
+
+
+def _without_tags(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Leave out of a place which of several kinds of settings was meant: no key says that."""
+    kept: list[str | int] = []
+    owners = [model]
+    for part in loc:
+        if part in _kinds(owners):
+            owners = [_kinds(owners)[str(part)]]
+            continue
+        kept.append(part)
+        fields = [owner.model_fields.get(str(part)) for owner in owners]
+        if isinstance(part, str):
+            owners = [m for f in fields if f is not None for m in _models_in(f.annotation)]
+    return tuple(kept)
+
+
+def _kinds(owners: Sequence[type[BaseModel]]) -> dict[str, type[BaseModel]]:
+    """Return settings that a key ``kind`` tells apart, by that kind; nothing where there is one."""
+    if len(owners) < 2:
+        return {}
+    return {o.model_fields["kind"].default: o for o in owners if "kind" in o.model_fields}
 
 
 def _complaint(model: type[BaseModel], error: ErrorDetails) -> str:
@@ -146,8 +174,9 @@ def _complaint(model: type[BaseModel], error: ErrorDetails) -> str:
 
 
 def _hint(model: type[BaseModel], loc: tuple[str | int, ...]) -> str:
-    owner = _model_at(model, loc[:-1])
-    valid = list(owner.model_fields) if owner else []
+    valid = list(
+        dict.fromkeys(key for owner in _models_at(model, loc[:-1]) for key in owner.model_fields)
+    )
     nearest = difflib.get_close_matches(str(loc[-1]).lower(), valid, n=1, cutoff=0.5)
     return (f"Did you mean {nearest[0]}? " if nearest else "") + f"Valid here: {', '.join(valid)}."
 
@@ -156,21 +185,21 @@ def _description(model: type[BaseModel], loc: Sequence[str | int]) -> str:
     """Return the words of the deepest described field on the way to a key, else ""."""
     words = ""
     for end in range(1, len(loc) + 1):
-        owner = _model_at(model, loc[: end - 1])
-        field = owner.model_fields.get(str(loc[end - 1])) if owner else None
-        if field is not None and field.description:
-            words = field.description
+        for owner in _models_at(model, loc[: end - 1]):
+            field = owner.model_fields.get(str(loc[end - 1]))
+            if field is not None and field.description:
+                words = field.description
     return words
 
 
-def _model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel] | None:
-    """Return the settings class that stands at a key, None where plain values stand."""
-    owner: type[BaseModel] | None = model
+def _models_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[type[BaseModel]]:
+    """Return the settings classes that may stand at a key; none where plain values stand."""
+    owners = [model]
     for part in loc:
-        if isinstance(part, str) and owner is not None:
-            field = owner.model_fields.get(part)
-            owner = next(_models_in(field.annotation), None) if field is not None else None
-    return owner
+        if isinstance(part, str):
+            fields = [owner.model_fields.get(part) for owner in owners]
+            owners = [m for f in fields if f is not None for m in _models_in(f.annotation)]
+    return owners
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

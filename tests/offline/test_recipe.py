@@ -3,16 +3,31 @@ from pathlib import Path
 
 import pytest
 
-from offline.recipe import load_recipe
+from offline.recipe import load_recipe, load_sweep
 from rtaffect.core.errors import ConfigError
 from rtaffect.core.montages import EEG_15, EEG_32
 
-RECIPES = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.yaml"))
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 MINIMAL = """
-dataset: {kind: simulated, n_train: 1, n_validation: 1, n_test: 1}
-bundles:
-  - {name: a, title: A, summary: S, montage: EEG_15, face: false, model: {kind: prior_dfcn}}
+name: tiny
+dataset: {kind: simulated, n_subjects: 3}
+windows: {montage: EEG_15, face: false}
+model: {kind: prior_dfcn}
+protocol: {kind: loso, n_validation: 1}
+bundle: {name: a, title: A, summary: S}
+"""
+
+SWEEP = """
+base:
+  name: tiny
+  dataset: {kind: simulated, n_subjects: 3}
+  windows: {face: true}
+  model: {kind: prior_dfcn}
+  protocol: {kind: loso, n_validation: 1}
+variants:
+  w/o PKE: {model.prior: false}
+  slow: {training.learning_rate: 1.0e-4, training.decay: {factor: 0.1}}
 """
 
 
@@ -21,43 +36,67 @@ def _write(folder: Path, text: str) -> Path:
     return folder / "recipe.yaml"
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((CONFIGS / "train").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_recipe_that_ships_is_valid(path: Path) -> None:
-    recipe = load_recipe(path)
-    assert recipe.bundles
+    assert load_recipe(path).name
 
 
-def test_a_bundle_without_a_face_asks_for_none(tmp_path: Path) -> None:
-    windows = load_recipe(_write(tmp_path, MINIMAL)).bundles[0].windows()
-    assert list(windows.modalities) == ["eeg"]
-    assert windows.modalities["eeg"].ch_names == EEG_15
+@pytest.mark.parametrize("path", sorted((CONFIGS / "sweeps").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_sweep_that_ships_is_valid(path: Path) -> None:
+    assert len(load_sweep(path).recipes()) > 1
 
 
-def test_a_face_is_optional_to_the_bundle_that_takes_it(tmp_path: Path) -> None:
+def test_a_recipe_without_a_face_asks_for_none(tmp_path: Path) -> None:
+    spec = load_recipe(_write(tmp_path, MINIMAL)).windows.spec()
+    assert list(spec.modalities) == ["eeg"]
+    assert spec.modalities["eeg"].ch_names == EEG_15
+
+
+def test_a_face_is_optional_to_the_model_that_takes_it(tmp_path: Path) -> None:
     text = MINIMAL.replace("EEG_15, face: false", "EEG_32, face: true")
-    modalities = load_recipe(_write(tmp_path, text)).bundles[0].windows().modalities
+    modalities = load_recipe(_write(tmp_path, text)).windows.spec().modalities
     assert modalities["eeg"].ch_names == EEG_32
     assert modalities["face"].optional
     assert not modalities["eeg"].optional
 
 
+def test_the_command_line_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    path = _write(tmp_path, MINIMAL)
+    plain = load_recipe(path)
+    changed = load_recipe(path, ["training.max_epochs=3", "targets=[valence]", "seeds=[0, 1]"])
+    assert changed.training.max_epochs == 3
+    assert changed.targets == ("valence",)
+    assert changed.seeds == (0, 1)
+    fields = ("dataset", "windows", "model", "protocol", "bundle", "sequences")
+    assert all(getattr(plain, name) == getattr(changed, name) for name in fields)
+
+
+def test_a_variant_is_the_base_with_its_changes(tmp_path: Path) -> None:
+    recipes = load_sweep(_write(tmp_path, SWEEP), ["training.max_epochs=2"]).recipes()
+    assert list(recipes) == ["full", "w/o PKE", "slow"]
+    assert recipes["full"].model.prior
+    assert not recipes["w/o PKE"].model.prior
+    assert recipes["slow"].training.decay.factor == 0.1
+    assert recipes["slow"].training.decay.patience == 5
+    assert {recipe.training.max_epochs for recipe in recipes.values()} == {2}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("n_train: 1", "n_trian: 1", "dataset.n_trian"),
-        ("n_train: 1", "n_train: 0", "dataset.n_train"),
-        ("n_train: 1", "n_train: 999", "never trained on"),
-        ("n_train: 1", "n_train: 1, first_seed: 1000", "never trained on"),
-        ("kind: prior_dfcn", "kind: mtcnn", "bundles[0].model.kind must be 'prior_dfcn'"),
-        ("EEG_15", "EEG_64", "bundles[0].montage must be 'EEG_32' or 'EEG_15'"),
-        ("name: a", "name: ../a", "bundles[0].name"),
-        ("title: A", "title: A, t_min: 5", "t_min must not exceed t_max"),
-        (
-            "title: A",
-            "title: !!python/object/apply:os.getcwd []",
-            "is refused; plain values need none",
-        ),
-        ("bundles:", "bundles: [", "not valid YAML"),
+        ("n_subjects: 3", "n_subjetcs: 3", "n_subjetcs"),
+        ("n_subjects: 3", "n_subjects: 0", "n_subjects"),
+        ("n_subjects: 3", "n_subjects: 1001", "never trained on"),
+        ("n_subjects: 3", "n_subjects: 1, first_seed: 1000", "never trained on"),
+        ("kind: prior_dfcn", "kind: vgg", "model"),
+        ("kind: loso", "kind: random", "protocol"),
+        ("EEG_15", "EEG_64", "windows.montage"),
+        ("name: a", "name: ../a", "bundle.name"),
+        ("model:", "sequences: {t_min: 5, t_max: 2}\nmodel:", "t_min must not exceed t_max"),
+        ("model:", "training: {modality_dropout: {face: 0.1}}\nmodel:", "optional modalities"),
+        ("{kind: loso, n_validation: 1}", "{kind: windows}\nsequences: {t_max: 2}", "t_max = 1"),
+        ("tiny", "!!python/object/apply:os.getcwd []", "is refused; plain values need none"),
+        ("bundle:", "bundle: [", "not valid YAML"),
     ],
 )
 def test_what_is_wrong_with_a_recipe_is_named(
@@ -66,6 +105,29 @@ def test_what_is_wrong_with_a_recipe_is_named(
     with pytest.raises(ConfigError, match=re.escape(complaint)) as caught:
         load_recipe(_write(tmp_path, MINIMAL.replace(old, new)))
     assert "recipe.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("training.max_epoch=3", "Did you mean max_epochs"),
+        ("training.max_epochs=many", "training.max_epochs must be a whole number"),
+        ("training.max_epochs", "must look like"),
+        ("training.max_epochs=[", "must be YAML"),
+        ("name.first=a", "name"),
+    ],
+)
+def test_what_is_wrong_with_a_change_is_named(tmp_path: Path, change: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
+        load_recipe(_write(tmp_path, MINIMAL), [change])
+
+
+def test_what_is_wrong_with_a_variant_is_named(tmp_path: Path) -> None:
+    text = SWEEP.replace("model.prior", "model.priors")
+    with pytest.raises(ConfigError, match=re.escape("variants.w/o PKE")):
+        load_sweep(_write(tmp_path, text)).recipes()
+    with pytest.raises(ConfigError, match="base as it stands"):
+        load_sweep(_write(tmp_path, SWEEP.replace("slow:", "full:"))).recipes()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "just words"])

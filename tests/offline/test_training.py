@@ -1,175 +1,183 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
+from feature_tables import Bare, make_table
 
-from offline.cli import app, main
-from offline.datasets.participant import Participant
-from offline.models.prior_dfcn import PriorDFCN, PriorDFCNSettings
-from offline.recipe import OptimiserSettings
-from offline.training import Epoch, make_sequences, predict, train
-from rtaffect.bundle import load_bundle
-from rtaffect.decode.decoder import Decoder
-from rtaffect.simulate.participant import Participant as Simulated
-from rtaffect.simulate.source import SimulatedSource
-from rtaffect.version import __version__
-from rtaffect.windows import open_windows
-
-TINY = """
-dataset: {kind: simulated, n_train: 2, n_validation: 1, n_test: 1, duration_s: 14, n_workers: 1}
-optimiser: {max_epochs: 1}
-bundles:
-  - {name: tiny, title: T, summary: S, montage: EEG_32, face: true, t_max: 2, model: {maps: [2]}}
-"""
+from offline.recipe import LearningRateDecay, TrainingSettings
+from offline.sequences import Sequences, make_sequences
+from offline.table import FeatureTable
+from offline.training import Epoch, predict, train
 
 
-def _people(n: int, *, first: int = 0) -> list[Participant]:
-    """Participants whose valence is the correlation of their first two channels."""
-    people = []
-    for seed in range(first, first + n):
-        rng = np.random.default_rng(seed)
-        valence = rng.choice([-0.8, 0.8], size=24)
-        eeg = rng.normal(size=(24, 4, 384))
-        eeg[:, 1] += 3 * valence[:, None] * eeg[:, 0]
-        index = np.delete(np.arange(26), [7, 8])
-        people.append(
-            Participant(
-                name=f"p{seed}",
-                index=index,
-                hop_s=3.0,
-                inputs={"eeg": (10 * eeg).astype(np.float32)},
-                truth={"valence": valence},
-            )
+class StopError(Exception):
+    """Somebody pressed Ctrl-C."""
+
+
+def _roles(table: FeatureTable, t_max: int = 3) -> dict[str, Sequences]:
+    """Trials 0-11 train, 12-17 validate, 18-23 test."""
+    edges = {"train": (0, 12), "validation": (12, 18), "test": (18, 24)}
+    return {
+        role: make_sequences(
+            table, np.flatnonzero((low <= table.trial) & (table.trial < high)), t_min=1, t_max=t_max
         )
-    return people
+        for role, (low, high) in edges.items()
+    }
 
 
-def _model() -> PriorDFCN:
+def _network(*, dropout: float = 0.0) -> Bare:
     torch.manual_seed(0)
-    settings = PriorDFCNSettings(connectivity="signal", maps=(4,), stem_stride=1)
-    return PriorDFCN(settings, n_channels=4, n_face=0, sfreq=128.0, targets={"valence": 2})
+    return Bare(dropout=dropout)
 
 
-def test_a_sequence_never_reaches_over_a_gap_or_to_another_person() -> None:
-    data = make_sequences(_model(), _people(2), window_s=3.0, t_max=3)
-    assert data.n_slices.tolist() == ([1, 2, 3, 3, 3, 3, 3, 1, 2] + [3] * 15) * 2
-    assert data.rows[24].tolist() == [-1, -1, 24]
-    assert data.rows[6].tolist() == [4, 5, 6]
-    assert data.rows[7].tolist() == [-1, -1, 7]
-
-
-def test_slices_of_a_sequence_do_not_overlap_on_a_finer_hop() -> None:
-    person = _people(1)[0]
-    fine = Participant(person.name, np.arange(24), 1.5, person.inputs, person.truth)
-    data = make_sequences(_model(), [fine], window_s=3.0, t_max=3)
-    assert data.rows[10].tolist() == [6, 8, 10]
+def _accuracy(network: Bare, data: Sequences) -> float:
+    return float(
+        (predict(network, data)["valence"].argmax(1) == data.labels["valence"]).float().mean()
+    )
 
 
 def test_it_learns_what_is_there_and_the_same_seed_learns_the_same() -> None:
+    data = _roles(make_table(effect=3.0))
+    settings = TrainingSettings(learning_rate=0.05, max_epochs=15)
     answers = []
     for _ in range(2):
-        model = _model()
-        data = {
-            "train": make_sequences(model, _people(10), window_s=3.0, t_max=3),
-            "validation": make_sequences(model, _people(3, first=50), window_s=3.0, t_max=3),
-        }
-        epochs: list[Epoch] = []
-        settings = OptimiserSettings(max_epochs=12, learning_rate=5e-3)
-        train(model, data, settings, seed=1, report=epochs.append)
-        answers.append(predict(model, data["validation"])["valence"])
-    hits = answers[0].argmax(1) == data["validation"].labels["valence"]
-    assert hits.float().mean() > 0.9
-    assert min(e.validation_nll for e in epochs if e.is_best) == min(
-        e.validation_nll for e in epochs
-    )
+        network = _network(dropout=0.2)
+        train(network, data, settings, t_min=1, seed=1)
+        answers.append(predict(network, data["test"])["valence"])
+    assert _accuracy(network, data["test"]) > 0.9
     assert torch.equal(answers[0], answers[1])
 
 
+def test_without_a_paper_protocol_the_test_items_are_not_looked_at() -> None:
+    data = _roles(make_table())
+    done = train(
+        _network(),
+        {role: data[role] for role in ("train", "validation")},
+        TrainingSettings(max_epochs=3),
+        t_min=1,
+        seed=0,
+    )
+    assert done.best_test is None
+    assert all(epoch.test_nll is None for epoch in done.epochs)
+
+
+def test_a_paper_protocol_keeps_the_epoch_that_was_best_on_the_test_items() -> None:
+    data = _roles(make_table(effect=1.0))
+    settings = TrainingSettings(max_epochs=30, patience=30, learning_rate=0.02, paper_protocol=True)
+    network = _network()
+    done = train(network, data, settings, t_min=1, seed=0)
+    assert done.best_test is not None
+    best = min(done.epochs, key=lambda epoch: epoch.test_nll or 0.0)
+    network.load_state_dict(done.best_test)
+    logits = predict(network, data["test"])["valence"]
+    loss = torch.nn.functional.cross_entropy(logits, data["test"].labels["valence"])
+    assert loss.item() == pytest.approx(best.test_nll, rel=1e-5)
+    assert best.number != done.best_epoch  # the two have no reason to agree
+
+
 def test_training_stops_when_it_no_longer_helps_and_keeps_the_best() -> None:
-    model = _model()
-    data = {"train": make_sequences(model, _people(1), window_s=3.0, t_max=2)}
-    rng = np.random.default_rng(0)
-    noise = [
-        Participant(
-            p.name, p.index, p.hop_s, p.inputs, {"valence": rng.permutation(p.truth["valence"])}
-        )
-        for p in _people(2, first=70)
-    ]
-    data["validation"] = make_sequences(model, noise, window_s=3.0, t_max=2)
-    epochs: list[Epoch] = []
-    settings = OptimiserSettings(max_epochs=200, patience=3, learning_rate=1e-2)
-    train(model, data, settings, seed=0, report=epochs.append)
-    best = max(e.number for e in epochs if e.is_best)
-    assert len(epochs) == best + 3
-    logits = predict(model, data["validation"])
+    data = _roles(make_table(effect=0.0))
+    network = _network()
+    settings = TrainingSettings(max_epochs=200, patience=3, learning_rate=0.1)
+    done = train(network, data, settings, t_min=1, seed=0)
+    assert len(done.epochs) == done.best_epoch + 3
     loss = torch.nn.functional.cross_entropy(
-        logits["valence"], data["validation"].labels["valence"]
+        predict(network, data["validation"])["valence"], data["validation"].labels["valence"]
     )
-    assert loss.item() == pytest.approx(epochs[best - 1].validation_nll, rel=1e-5)
+    assert loss.item() == pytest.approx(done.epochs[done.best_epoch - 1].validation_nll, rel=1e-5)
+    assert any(not torch.equal(done.best[k], done.last[k]) for k in done.best)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    folder = tmp_path_factory.mktemp("run")
-    (folder / "tiny.yaml").write_text(TINY)
-    result = CliRunner().invoke(
-        app, ["train", str(folder / "tiny.yaml"), "--out", str(folder / "out")]
+def test_training_that_was_stopped_ends_as_if_it_had_not(tmp_path: Path) -> None:
+    data = _roles(make_table())
+    settings = TrainingSettings(
+        max_epochs=7, patience=7, decay=LearningRateDecay(patience=1), modality_dropout={"y": 0.3}
     )
-    assert result.exit_code == 0, result.output
-    return folder / "out" / "tiny", result.output
+    whole = train(_network(dropout=0.3), data, settings, t_min=1, seed=4)
+
+    def stop(epoch: Epoch) -> None:
+        if epoch.number == 3:
+            raise StopError
+
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(StopError):
+        train(
+            _network(dropout=0.3),
+            data,
+            settings,
+            t_min=1,
+            seed=4,
+            report=stop,
+            checkpoint=checkpoint,
+        )
+    heard: list[Epoch] = []
+    torch.manual_seed(99)
+    rest = train(
+        Bare(dropout=0.3),
+        data,
+        settings,
+        t_min=1,
+        seed=4,
+        report=heard.append,
+        checkpoint=checkpoint,
+    )
+    assert [epoch.number for epoch in heard] == [4, 5, 6, 7]
+    assert rest.epochs == whole.epochs
+    assert all(torch.equal(rest.last[k], whole.last[k]) for k in whole.last)
+    assert all(torch.equal(rest.best[k], whole.best[k]) for k in whole.best)
 
 
-def test_the_command_line_trains_a_bundle_and_shows_how_good_it_is(made: tuple[Path, str]) -> None:
-    path, output = made
-    assert "balanced accuracy" in output
-    manifest = load_bundle(path).manifest
-    assert manifest.simulated
-    assert manifest.training.participants == {
-        "train": ("simulated-0000", "simulated-0001"),
-        "validation": ("simulated-0002",),
-        "test": ("simulated-0003",),
-    }
-    assert "balanced_accuracy_without_face" in manifest.training.metrics["valence"]
-    assert json.loads((path / "manifest.json").read_text())["training"]["recipe"]["seed"] == 0
+def test_the_rate_falls_after_epochs_without_a_better_validation() -> None:
+    data = _roles(make_table(effect=0.0))
+    settings = TrainingSettings(
+        max_epochs=20,
+        patience=20,
+        learning_rate=0.2,
+        decay=LearningRateDecay(factor=0.5, patience=3),
+    )
+    done = train(_network(), data, settings, t_min=1, seed=0)
+    rates = [epoch.learning_rate for epoch in done.epochs]
+    assert rates[0] == 0.2
+    waited = 0
+    for before, after in zip(done.epochs, done.epochs[1:], strict=False):
+        waited = 0 if before.is_best else waited + 1
+        if waited == 3:
+            assert after.learning_rate == before.learning_rate / 2
+            waited = 0
+        else:
+            assert after.learning_rate == before.learning_rate
+    assert rates[-1] < 0.2
 
 
-def test_a_trained_bundle_decodes_a_participant_with_and_without_a_face(
-    made: tuple[Path, str],
-) -> None:
-    bundle = load_bundle(made[0])
-    decoder = Decoder(bundle)
-    with SimulatedSource(Simulated(1001), 16.0) as source:
-        estimates = [
-            decoder.decode(window).estimate
-            for window in open_windows(source, bundle.manifest.windows)
-        ]
-    answers = [e for e in estimates if e.targets]
-    assert {e.n_slices for e in answers} == {1, 2}
-    assert all(abs(sum(e.targets["valence"].probabilities) - 1) < 1e-5 for e in answers)
+def test_balanced_classes_count_alike() -> None:
+    """One trial of "high" among many of "low": only its weight makes the answer even."""
+    table = make_table(effect=0.0)
+    rare = table.classes["valence"] * 0
+    rare[table.trial == 0] = 1
+    rare[table.trial == 13] = 1
+    data = _roles(FeatureTable(**{**_fields(table), "classes": {"valence": rare}}), t_max=1)
+    shares = {}
+    for balance in (False, True):
+        network = _network()
+        settings = TrainingSettings(
+            max_epochs=60, patience=60, learning_rate=0.05, balance_classes=balance
+        )
+        done = train(network, data, settings, t_min=1, seed=0)
+        network.load_state_dict(done.last)
+        p = torch.softmax(predict(network, data["train"])["valence"], dim=1)
+        shares[balance] = p[:, 1].mean().item()
+    assert shares[False] < 0.2
+    assert 0.35 < shares[True] < 0.65
 
 
-def test_a_bundle_that_is_not_in_the_recipe_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "tiny.yaml").write_text(TINY)
-    with pytest.raises(SystemExit) as caught:
-        main(["train", str(tmp_path / "tiny.yaml"), "--only", "huge"])
-    assert caught.value.code == 1
-    assert "tiny" in capsys.readouterr().err
+def test_a_missing_modality_can_be_taken_away_when_predicting() -> None:
+    data = _roles(make_table())
+    network = _network()
+    train(network, data, TrainingSettings(max_epochs=2), t_min=1, seed=0)
+    blind = predict(network, data["test"], missing="y")["valence"]
+    assert torch.equal(blind, blind[:1].expand_as(blind))
 
 
-def test_an_error_is_a_few_lines_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["train", "no-such-recipe.yaml"])
-    assert caught.value.code == 1
-    assert "no-such-recipe.yaml cannot be read" in capsys.readouterr().err
-
-
-def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["--version"])
-    assert caught.value.code == 0
-    assert __version__ in capsys.readouterr().out
+def _fields(table: FeatureTable) -> dict[str, object]:
+    return {name: getattr(table, name) for name in table.__slots__}
