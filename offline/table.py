@@ -23,7 +23,7 @@ import offline.features
 import rtaffect.signal
 from offline.datasets.contract import Dataset, Floats, Ints, Label, Recording
 from offline.datasets.windows import RecordedWindows, read_windows
-from offline.errors import DataError
+from offline.errors import DataError, RunError
 from offline.items import Items
 from offline.models.contract import Features, Network, Shapes
 from offline.recipe import Recipe
@@ -151,6 +151,8 @@ def read_table(
     ------
     DataError
         The data set cannot be read, or holds no usable window.
+    RunError
+        The cache cannot be written.
     """
     dataset = recipe.dataset.open()
     labels = labels_of(recipe, dataset)
@@ -219,7 +221,14 @@ def _make_subject(recipe: Recipe, cache: Path, subject: str) -> Path:
     if not found:
         msg = f"Subject {subject} must have a recording, got none."
         raise DataError(msg)
-    _save(folder, key, found)
+    try:
+        _save(folder, key, found)
+    except OSError as error:
+        msg = (
+            f"Features must be kept in {cache}, but that failed: {error.strerror}. Free space or "
+            "choose another folder, and run again: what is complete is kept."
+        )
+        raise RunError(msg) from error
     return folder
 
 
