@@ -1,0 +1,249 @@
+"""What is written down of a run before its first unit: ``run.json`` and ``split.json``."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from offline.errors import RunError
+from offline.protocols.contract import Split
+from offline.protocols.files import read_split, write_split
+from offline.runs.folder import write_atomically
+from offline.runs.plan import Run, Unit
+
+if TYPE_CHECKING:  # a recipe knows every network, which loads torch
+    from offline.recipe import Recipe
+
+RUN = "run.json"
+SPLIT = "split.json"
+
+_PACKAGES = ("rtaffect", "torch", "numpy", "scipy", "scikit-learn", "mne", "onnx")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One time that somebody worked on a run.
+
+    Parameters
+    ----------
+    command : str
+        What was typed.
+    started : str
+        When, in UTC.
+    versions : mapping of str to str
+        Of Python and of the packages that numbers depend on.
+    commit : str or None
+        Of the project's repository, with ``+changes`` if files differ from it; None outside one.
+    """
+
+    command: str
+    started: str
+    versions: Mapping[str, str]
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What is known of a run besides its units.
+
+    Parameters
+    ----------
+    id : str
+        Name of its folder.
+    settings : mapping
+        Its recipe, as JSON holds it.
+    data, split : str
+        Digests.
+    sessions : tuple of Session
+        Whoever worked on it, in order of time.
+    schema_version : int
+        Of this record.
+    """
+
+    id: str
+    settings: Mapping[str, Any]
+    data: str
+    split: str
+    sessions: tuple[Session, ...]
+    schema_version: int = 1
+
+    def recipe(self) -> "Recipe":
+        """Return the settings as they were validated; loads torch."""
+        from offline.recipe import Recipe
+        from rtaffect.config.reading import validated
+
+        return validated(dict(self.settings), Recipe, where=f"The recipe of run {self.id}")
+
+
+_RECORD = TypeAdapter(RunRecord)
+
+
+def this_session(command: str) -> Session:
+    """Return the session that begins now."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return Session(
+        command=command,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions,
+        commit=_commit(),
+    )
+
+
+def write_record(root: Path, run: Run, session: Session) -> RunRecord:
+    """Write a run's record and split, or add the session to a record that is there.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of all runs.
+    run : Run
+        Which.
+    session : Session
+        Who works on it now.
+
+    Raises
+    ------
+    RunError
+        A record is there that cannot be read.
+    """
+    folder = root / run.id
+    folder.mkdir(parents=True, exist_ok=True)
+    before = read_record(folder).sessions if (folder / RUN).exists() else ()
+    record = RunRecord(
+        id=run.id,
+        settings=run.recipe.model_dump(mode="json"),
+        data=run.data,
+        split=run.split.digest,
+        sessions=(*before, session),
+    )
+    write_split(folder / SPLIT, run.split)
+    write_atomically(folder / RUN, json.dumps(asdict(record), indent=1))
+    return record
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read a run's record.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+
+    Raises
+    ------
+    RunError
+        There is none, or it is not one.
+    """
+    path = folder / RUN
+    try:
+        record = _RECORD.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        msg = f"{folder} must be the folder of a run, but holds no {RUN}."
+        raise RunError(msg) from None
+    except (OSError, ValidationError) as error:
+        msg = f"{path} must be the record of a run: {error}."
+        raise RunError(msg) from error
+    if record.schema_version != 1:
+        msg = f"{path} must be of schema version 1, got {record.schema_version}."
+        raise RunError(msg)
+    return record
+
+
+def read_run_split(folder: Path, record: RunRecord) -> Split:
+    """Read a run's split.
+
+    Raises
+    ------
+    RunError
+        It is not the one that the record speaks of.
+    """
+    split = read_split(folder / SPLIT)
+    if split.digest != record.split:
+        msg = f"{folder / SPLIT} must be the split of run {record.id}, but is another."
+        raise RunError(msg)
+    return split
+
+
+def units_of(record: RunRecord, split: Split) -> tuple[Unit, ...]:
+    """Return the units of a run, in order."""
+    return tuple(
+        Unit(run=record.id, fold=fold.name, seed=seed)
+        for seed in record.settings["seeds"]
+        for fold in split.folds
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """Which runs answer one question together.
+
+    Parameters
+    ----------
+    name : str
+        Of the recipe, or of the sweep's base.
+    variants : mapping of str to str
+        Run ids by the variant's name; the first is what the others are compared with.
+    """
+
+    name: str
+    variants: Mapping[str, str]
+
+
+_STUDY = TypeAdapter(StudyRecord)
+
+
+def study_file(root: Path, name: str) -> Path:
+    """Return where a study is written down."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).lstrip(".")
+    return root / f"{kept or 'study'}.study.json"
+
+
+def write_study(root: Path, name: str, runs: Iterable[Run]) -> Path:
+    """Write down which runs belong together, and return the file."""
+    record = StudyRecord(name=name, variants={run.variant: run.id for run in runs})
+    path = study_file(root, name)
+    root.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(asdict(record), indent=1))
+    return path
+
+
+def read_study(path: Path) -> StudyRecord:
+    """Read what `write_study` wrote.
+
+    Raises
+    ------
+    RunError
+        It is no such file.
+    """
+    try:
+        return _STUDY.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        msg = f"{path} must tell which runs belong together: {error}."
+        raise RunError(msg) from error
+
+
+def _commit() -> str | None:
+    """Return the commit of the repository that this code lies in."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--match=", "--dirty"]
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed command
+            git, capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    if done.returncode:
+        return None
+    return done.stdout.strip().replace("-dirty", "+changes") or None
