@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache as remember
@@ -160,7 +160,7 @@ def read_table(
     make = partial(_make_subject, recipe, cache)
     parts: list[_Subject] = []
     with contextlib.ExitStack() as stack:
-        folders = map(make, subjects)
+        folders: Iterable[Path] = map(make, subjects)
         if n_workers > 1 and len(subjects) > 1:
             # Not forked: torch's threads do not survive it.
             context = multiprocessing.get_context("spawn")
