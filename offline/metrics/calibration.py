@@ -124,11 +124,9 @@ def bin_sums(log_p: Floats, labels: Ints, groups: Ints, n_groups: int) -> Floats
     hit = log_p.argmax(axis=1) == labels
     number = np.clip(np.ceil(confidence * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
     place = groups * N_BINS + number
-    columns = [
-        np.bincount(place, weights, minlength=n_groups * N_BINS)
-        for weights in (np.ones(len(labels)), confidence, hit.astype(np.float64))
-    ]
-    return np.stack(columns, axis=-1).reshape(n_groups, N_BINS, 3)
+    sums = np.zeros((n_groups * N_BINS, 3))
+    np.add.at(sums, place, np.stack([np.ones(len(labels)), confidence, hit], axis=1))
+    return sums.reshape(n_groups, N_BINS, 3)
 
 
 def expected_calibration_error(sums: Floats) -> Floats:
