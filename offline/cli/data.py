@@ -97,4 +97,4 @@ def convert(
             out,
             report=lambda n_done, n_total: bars.update(task, completed=n_done, total=n_total),
         )
-    console.print(f"{out}: use it as `dataset: {{kind: stored, root: {out}}}`.", markup=False)
+    console.print(f"{out}: use it as `dataset: {{kind: stored, path: {out}}}`.", markup=False)

@@ -1,7 +1,6 @@
 """Data sets: recordings, their trials and what was felt in them, by the ``kind`` in a recipe.
 
-A new data set is one file here, with its ``ABOUT`` and its settings, and one name in
-`DatasetSettings`.
+A file of a data set holds its ``ABOUT`` and its settings, which ``open()`` it.
 """
 
 import sys
@@ -11,21 +10,31 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
+from offline.datasets.bids import BidsSettings
 from offline.datasets.contract import About
+from offline.datasets.deap import DeapSettings
+from offline.datasets.eav import EavSettings
+from offline.datasets.faced import FacedSettings
 from offline.datasets.own import OwnSettings
 from offline.datasets.simulated import SimulatedSettings
 from offline.datasets.stored import StoredSettings
 
-DatasetSettings = Annotated[
-    OwnSettings | SimulatedSettings | StoredSettings, Field(discriminator="kind")
-]
-"""Settings of any data set, told apart by ``kind``; ``open()`` gives the data set."""
+AnySettings = (
+    DeapSettings
+    | EavSettings
+    | FacedSettings
+    | BidsSettings
+    | OwnSettings
+    | StoredSettings
+    | SimulatedSettings
+)  # fmt: skip
+"""A new data set is one file here and one line above."""
+
+DatasetSettings = Annotated[AnySettings, Field(discriminator="kind")]
+"""Settings of any data set, as a recipe holds them; ``open()`` gives the data set."""
 
 DATASETS: Mapping[str, type[Any]] = MappingProxyType(
-    {
-        settings.model_fields["kind"].default: settings
-        for settings in get_args(get_args(DatasetSettings)[0])
-    }
+    {settings.model_fields["kind"].default: settings for settings in get_args(AnySettings)}
 )
 """Every data set's settings by kind."""
 

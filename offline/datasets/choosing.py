@@ -29,7 +29,7 @@ def choose_dataset(path: Path, *, kind: str | None = None, changes: Sequence[str
         There is no such file or kind, or a setting is unknown, missing or wrong.
     """
     if path.is_dir():
-        settings: dict[str, Any] = {"kind": _kind_of(path, kind), "root": str(path)}
+        settings: dict[str, Any] = {"kind": _kind_of(path, kind), "path": str(path)}
     else:
         settings = _in_file(path)
         if kind is not None:

@@ -47,15 +47,15 @@ class OwnSettings(Settings):
     ----------
     kind : "own"
         Name of the data set.
-    root : Path
+    path : Path
         Folder of the recordings.
     ratings : Path or None
-        The table, one line a trial: columns ``recording`` (file in `root`), ``subject``, ``trial``,
+        The table, one line a trial: columns ``recording`` (file in `path`), ``subject``, ``trial``,
         ``stimulus`` (may be empty), ``onset`` and ``duration`` in seconds since the first EEG
         sample, and one for each target; perhaps ``session``, and ``face`` (an OpenFace CSV in
-        `root`) with ``face_offset`` (seconds by which its video began after the EEG). Instead of
+        `path`) with ``face_offset`` (seconds by which its video began after the EEG). Instead of
         ``onset`` there may be ``marker`` and ``marker_number``: the trial begins at the n-th marker
-        of that text, counted from 1. None is ``ratings.tsv`` in `root`.
+        of that text, counted from 1. None is ``ratings.tsv`` in `path`.
     labels : mapping of str to LabelSettings
         What the ratings answer, by target.
     streams : Streams or None
@@ -68,7 +68,7 @@ class OwnSettings(Settings):
     """
 
     kind: Literal["own"] = "own"
-    root: Path
+    path: Path
     ratings: Path | None = None
     labels: dict[str, LabelSettings] = Field(min_length=1)
     streams: Annotated[Streams | None, BeforeValidator(with_tuples)] = None
@@ -96,7 +96,7 @@ class OwnSettings(Settings):
         )
 
     def _plan(self) -> Plan:
-        path = self.root / RATINGS if self.ratings is None else self.ratings
+        path = self.path / RATINGS if self.ratings is None else self.ratings
         targets = [one.column or target for target, one in self.labels.items()]
         rows = read_table(path, ("recording", "subject", "trial", "stimulus", "duration", *targets))
         if rows and not ("onset" in rows[0].cells or rows[0].cells.keys() >= _MARKER):
@@ -120,9 +120,9 @@ class OwnSettings(Settings):
         for column in ("recording", "face"):
             name = row.text(column)
             needed = column == "recording"
-            if (name or needed) and not (name and (self.root / name).is_file()):
+            if (name or needed) and not (name and (self.path / name).is_file()):
                 msg = (
-                    f"{row.where}: {column} must be a file in {self.root}, got "
+                    f"{row.where}: {column} must be a file in {self.path}, got "
                     f"{name or 'nothing'!r}."
                 )
                 raise DataError(msg)
@@ -164,7 +164,7 @@ class OwnSettings(Settings):
                 Take(
                     subject=subject,
                     session=first.text("session") or str(counts[subject]),
-                    paths=tuple(self.root / file for file in (name, face) if file),
+                    paths=tuple(self.path / file for file in (name, face) if file),
                     face_offset_s=first.number("face_offset") if first.text("face_offset") else 0.0,
                     rated=tuple(rated for _, rated in told),
                 )

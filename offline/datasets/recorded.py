@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from offline.datasets.contract import About, Finding, Floats, Label, Recording, Trial
+from offline.datasets.digests import file_digest
 from offline.datasets.rated import AtMarker, Extent, Rated, lay
 from offline.errors import DataError
 from rtaffect.core.errors import RtaffectError
@@ -155,7 +156,7 @@ class RecordedDataset:
             digest.update(json.dumps([take.session, take.face_offset_s, told]).encode())
             for path in take.paths:
                 for file in (path, *_beside(path)):
-                    digest.update(_file_digest(file))
+                    digest.update(file_digest(file).encode())
         return digest.hexdigest()
 
     def check(self) -> Iterator[Finding]:
@@ -254,12 +255,3 @@ def _markers(source: "RecordingSource") -> dict[str, Floats]:
 
 def _beside(path: Path) -> list[Path]:
     return [file for end in BESIDE if (file := path.with_suffix(end)) != path and file.is_file()]
-
-
-def _file_digest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}."
-        raise DataError(msg) from error

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offline.datasets.contract import Dataset, Recording
+from offline.datasets.digests import file_digest
 from offline.datasets.store_index import (
     COURSE_SFREQ,
     FORMAT,
@@ -22,7 +23,6 @@ from offline.datasets.store_index import (
     StoredRecording,
     StoredStream,
     StoredSubject,
-    file_digest,
     write_index,
 )
 from offline.errors import DataError

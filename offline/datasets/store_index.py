@@ -5,7 +5,6 @@ for the stamps of each stream, and one for the order in which everything arrived
 plain arrays: nothing is ever unpickled.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -147,19 +146,3 @@ def size_complaint(folder: Path, array: StoredArray) -> str:
     if n_bytes != array.n_bytes:
         return f"{path} must have {array.n_bytes} bytes, it has {n_bytes}."
     return ""
-
-
-def file_digest(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file.
-
-    Raises
-    ------
-    DataError
-        It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}."
-        raise DataError(msg) from error

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offline.datasets.contract import About, Course, Finding, Floats, Label, Recording
+from offline.datasets.digests import file_digest
 from offline.datasets.settings import Settings
 from offline.datasets.store_index import (
     COURSE_SFREQ,
@@ -19,7 +20,6 @@ from offline.datasets.store_index import (
     StoredCourse,
     StoredRecording,
     StoredSubject,
-    file_digest,
     read_index,
     size_complaint,
 )
@@ -45,16 +45,16 @@ class StoredSettings(Settings):
     ----------
     kind : "stored"
         Name of the data set.
-    root : Path
+    path : Path
         Its folder.
     """
 
     kind: Literal["stored"] = "stored"
-    root: Path
+    path: Path
 
     def open(self) -> "Stored":
         """Return the data set; the index is read when somebody asks."""
-        return Stored(self.root)
+        return Stored(self.path)
 
 
 class Stored:
