@@ -1,256 +1,281 @@
-"""From a trained model to a bundle: two ONNX graphs and a manifest, checked before kept."""
+"""From a trained network to a bundle: ONNX graphs and a manifest, checked before kept."""
 
 import hashlib
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from offline.datasets.participant import input_names
-from offline.models.prior_dfcn import Encoder, PriorDFCN
+from offline import graphs
+from offline.card import stamp_title, write_card
+from offline.datasets.windows import input_names
+from offline.graphs import SLICE, BaselineGraph, EncoderGraph, FreeAxis, HeadGraph
+from offline.models.contract import Network, Shapes
 from rtaffect.bundle import Bundle, write_bundle
 from rtaffect.core.errors import BundleError
 from rtaffect.core.spec import WindowSpec
-from rtaffect.decode.session import GraphRunner
-from rtaffect.manifest import Graph, Graphs, Manifest, Slices, Target, Training
+from rtaffect.decode.baseline import MAX_WINDOWS
+from rtaffect.manifest import (
+    HAS_REST,
+    REST,
+    Graph,
+    Graphs,
+    Manifest,
+    Rest,
+    Slices,
+    Target,
+    Training,
+)
 from rtaffect.manifest import Tensor as TensorSpec
 
-TOLERANCE = 1e-5
-"""Largest difference allowed between torch and ONNX Runtime; of numbers beyond 1, as a share."""
+MAX_BUNDLE_BYTES = 16_000_000
 
-MAX_BUNDLE_BYTES = 5_000_000
-
-ENCODER_OUTPUTS = ("slice", "band_power", "connectivity", "prior")
+Windows = Mapping[str, Tensor]
+"""By input name, each of shape (n_windows, ...)."""
 
 
-class EncoderGraph(nn.Module):
-    """The encoder as one function of a window's arrays, with what a monitor may look at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestWanted:
+    """What a network that uses a rest wants of a baseline.
 
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self.encoder = encoder
+    Parameters
+    ----------
+    min_windows : int
+        How many clean windows it must come from.
+    required : bool
+        Without a baseline there is no answer; else `Network.without` says what stands for it.
+    """
 
-    def forward(
-        self, eeg: Tensor, face: Tensor | None = None, face_mask: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return `ENCODER_OUTPUTS`."""
-        observation = self.encoder.observe(eeg, face, face_mask)
-        prior = self.encoder.weigh(observation)
-        network = observation.connectivity * prior
-        return network, observation.band_power, observation.connectivity, prior
-
-
-class HeadGraph(nn.Module):
-    """The head with calibrated probabilities instead of logits."""
-
-    def __init__(self, head: nn.Module, temperatures: Mapping[str, float]) -> None:
-        super().__init__()
-        self.head = head
-        self.temperatures = dict(temperatures)
-
-    def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
-        """Return probabilities of shape (1, n_classes), in the order of `temperatures`."""
-        logits = self.head(slices)
-        return tuple(
-            torch.softmax(logits[name] / temperature, dim=1)
-            for name, temperature in self.temperatures.items()
-        )
+    min_windows: int = 1
+    required: bool = True
 
 
 def export_bundle(
-    model: PriorDFCN,
+    network: Network,
     folder: Path,
     *,
+    shapes: Shapes,
     name: str,
     title: str,
-    description: str,
-    simulated: bool,
-    windows: WindowSpec,
+    summary: str,
+    choices: Sequence[str],
     t_min: int,
     t_max: int,
     targets: Mapping[str, Target],
     training: Training,
-    examples: Mapping[str, Tensor],
+    examples: Windows,
+    rest: RestWanted = RestWanted(),
+    licence: str = "BSD-3-Clause",
 ) -> Bundle:
     """Export, check torch against ONNX Runtime at every T, and write.
 
+    What comes of a leaky protocol is stamped in title and card, and its skill is 0: it weighs
+    nothing beside honest models.
+
     Parameters
     ----------
-    model : PriorDFCN
+    network : Network
         Trained.
     folder : Path
-        Where to write.
-    name, title, description, simulated, windows, t_min, t_max, targets, training
+        Where to write; an older bundle there is replaced.
+    shapes : Shapes
+        What the network was built for.
+    name, title, licence : str
         See `rtaffect.manifest.Manifest`.
+    summary : str
+        The card's first words.
+    choices : sequence of str
+        `NetworkSettings.choices`, for the card.
+    t_min, t_max : int
+        Fewest and most windows that an answer rests on; 1 and 1 for a model of single windows.
+    targets : mapping of str to Target
+        What it answers.
+    training : Training
+        Where the weights come from; its `data` must be there.
     examples : mapping of str to Tensor, shape (n_windows, ...)
-        At least `t_max` windows, by input name, on which torch and ONNX Runtime must agree.
+        At least `t_max` real windows by input name (`offline.datasets.windows.input_names`), on
+        which torch and ONNX Runtime must agree; modalities that may be missing are also left out.
+    rest : RestWanted
+        For a network that uses a rest.
+
+    Returns
+    -------
+    Bundle
+        What was written, read back and verified.
 
     Raises
     ------
     BundleError
-        The graphs do not answer as the model does, or the bundle is too large.
+        The graphs do not answer as the network does, the examples do not fit the windows, or the
+        bundle is too large.
     """
-    model.eval()
-    modality_shapes = {
-        modality: (1, len(spec.ch_names), round(windows.window_s * spec.sfreq))
-        for modality, spec in windows.modalities.items()
-    }
-    shapes = {
-        key: modality_shapes[key]
-        if key in modality_shapes
-        else (1, modality_shapes[key.removesuffix("_mask")][2])
-        for key in input_names(windows)
-    }
-    encoder = EncoderGraph(model.encoder).eval()
-    temperatures = {key: target.temperature for key, target in targets.items()}
-    head = HeadGraph(model.head, temperatures).eval()
-    n_channels = modality_shapes["eeg"][1]
-    example = torch.randn(1, max(2, t_max), n_channels, n_channels)
-    files = {
-        "encoder.onnx": _to_onnx(
-            encoder, [torch.randn(shape) for shape in shapes.values()], shapes, ENCODER_OUTPUTS
-        ),
-        "head.onnx": _to_onnx(head, [example], ["slices"], list(targets), t_max=t_max),
-    }
+    network = network.cpu().eval()
+    spec = shapes.windows
+    _check_examples(examples, spec, n_windows=t_max)
+    windows = _with_missing(examples, spec)
+    needs = None
+    files, described = {}, {}
+    samples = _one_by_one(windows)
+    if network.uses_rest:
+        files["baseline"], described["baseline"], values = _baseline(network, windows)
+        needs = Rest(
+            shape=tuple(values.shape), min_windows=rest.min_windows, required=rest.required
+        )
+        samples = [sample | given for sample in samples for given in _rests(values, needs)]
+    files["encoder"], described["encoder"], slices = _encoder(
+        network, samples, n_channels=shapes.n_channels
+    )
+    files["head"], described["head"] = _head(network, slices, targets, t_min=t_min, t_max=t_max)
     if (size := sum(len(data) for data in files.values())) > MAX_BUNDLE_BYTES:
-        msg = f"A bundle must stay below {MAX_BUNDLE_BYTES} bytes, got {size}: choose fewer maps."
+        msg = f"A bundle must stay below {MAX_BUNDLE_BYTES} bytes, got {size}: shrink the network."
         raise BundleError(msg)
-    check_parity(encoder, files["encoder.onnx"], _one_by_one(examples), ENCODER_OUTPUTS)
-    with torch.no_grad():
-        slices = torch.cat([encoder(**window)[0] for window in _one_by_one(examples)])
-    runs = [{"slices": slices[None, -n:]} for n in range(t_min, t_max + 1)]
-    check_parity(head, files["head.onnx"], runs, list(targets))
+    span = Slices(t_min=t_min, t_max=t_max, shape=network.slice_shape)
+    if training.leaky:
+        targets = {key: target.model_copy(update={"skill": 0.0}) for key, target in targets.items()}
+    card = write_card(
+        summary,
+        windows=spec,
+        slices=span,
+        targets=targets,
+        training=training,
+        choices=choices,
+        rest=needs,
+    )
     manifest = Manifest(
         name=name,
-        title=title,
-        description=description,
-        licence="BSD-3-Clause",
-        simulated=simulated,
-        windows=windows,
-        slices=Slices(t_min=t_min, t_max=t_max, shape=(n_channels, n_channels)),
+        title=stamp_title(title, leaky=training.leaky),
+        description=card,
+        licence=licence,
+        simulated=training.data is not None and training.data.simulated,
+        windows=spec,
+        slices=span,
         targets=targets,
-        graphs=Graphs(
-            encoder=Graph(
-                file="encoder.onnx",
-                sha256=hashlib.sha256(files["encoder.onnx"]).hexdigest(),
-                inputs={
-                    key: TensorSpec(shape=shape, labels=key if key in modality_shapes else "")
-                    for key, shape in shapes.items()
-                },
-                outputs={
-                    key: TensorSpec(shape=tuple(output.shape), labels="eeg")
-                    for key, output in zip(
-                        ENCODER_OUTPUTS, encoder(**_one_by_one(examples)[0]), strict=True
-                    )
-                },
-            ),
-            head=Graph(
-                file="head.onnx",
-                sha256=hashlib.sha256(files["head.onnx"]).hexdigest(),
-                inputs={"slices": TensorSpec(shape=(1, None, n_channels, n_channels))},
-                outputs={
-                    key: TensorSpec(shape=(1, len(target.classes)))
-                    for key, target in targets.items()
-                },
-            ),
-        ),
+        graphs=Graphs(**described),
         training=training,
+        rest=needs,
     )
-    return write_bundle(folder, manifest, files)
+    return write_bundle(folder, manifest, {f"{role}.onnx": data for role, data in files.items()})
 
 
-@torch.no_grad()
-def check_parity(
-    module: nn.Module,
-    graph: bytes,
-    samples: Sequence[Mapping[str, Tensor]],
-    outputs: Sequence[str],
-) -> float:
-    """Return the largest difference between torch and ONNX Runtime.
-
-    Parameters
-    ----------
-    module : Module
-        In evaluation mode; returns a tuple.
-    graph : bytes
-        Its export.
-    samples : sequence of mapping
-        Inputs by name.
-    outputs : sequence of str
-        Names of what the module returns.
-
-    Raises
-    ------
-    BundleError
-        The difference exceeds `TOLERANCE`.
-    """
-    runner = GraphRunner(graph, name="exported graph", provider="cpu")
-    worst = 0.0
-    for sample in samples:
-        got = runner.run({key: value.numpy() for key, value in sample.items()}, outputs)
-        for name, expected in zip(outputs, module(**sample), strict=True):
-            if got[name].shape != tuple(expected.shape):
-                msg = f"{name} must have shape {tuple(expected.shape)}, got {got[name].shape}."
-                raise BundleError(msg)
-            size = np.maximum(1.0, np.abs(expected.numpy()))
-            worst = max(worst, float((np.abs(got[name] - expected.numpy()) / size).max()))
-    if not worst <= TOLERANCE:
-        msg = f"ONNX must answer as torch does, within {TOLERANCE}; the difference is {worst:.3g}."
+def _encoder(
+    network: Network, samples: list[dict[str, Tensor]], *, n_channels: int
+) -> tuple[bytes, Graph, Tensor]:
+    """Return the encoder's file, its description, and the slices of the samples."""
+    names = tuple(samples[0])
+    with torch.no_grad():
+        seen = EncoderGraph(network, names, (SLICE,)).compute(dict(samples[0]))
+    if seen[SLICE].shape[1:] != network.slice_shape:
+        msg = f"A slice must have shape {network.slice_shape}, got {tuple(seen[SLICE].shape[1:])}."
         raise BundleError(msg)
-    return worst
+    graph = EncoderGraph(network, names, tuple(seen)).eval()
+    data = graphs.to_onnx(graph, samples[0])
+    graphs.check_parity(graph, data, samples)
+    outputs = {
+        key: TensorSpec(shape=tuple(x.shape), labels="eeg" if x.shape[1:2] == (n_channels,) else "")
+        for key, x in seen.items()
+    }
+    inputs = {
+        key: TensorSpec(shape=tuple(x.shape), labels=_labels(key)) for key, x in samples[0].items()
+    }
+    slices = torch.cat([graph.run(sample)[SLICE] for sample in samples])
+    return data, _describe("encoder", data, inputs, outputs), slices
 
 
-def _one_by_one(examples: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-    """Return windows with a batch axis of 1, as the runtime hands them over."""
-    n_windows = len(next(iter(examples.values())))
-    return [{key: array[i : i + 1] for key, array in examples.items()} for i in range(n_windows)]
+def _head(
+    network: Network, slices: Tensor, targets: Mapping[str, Target], *, t_min: int, t_max: int
+) -> tuple[bytes, Graph]:
+    """Return the head's file and its description, checked at every T."""
+    graph = HeadGraph(network.head, {key: t.temperature for key, t in targets.items()}).eval()
+    enough = slices.repeat(1 + t_max // len(slices), *[1] * (slices.ndim - 1))
+    data = graphs.to_onnx(
+        graph,
+        {"slices": enough[None, : max(2, t_max)]},
+        free=FreeAxis(axis=1, name="n_slices", longest=t_max),
+    )
+    runs = [{"slices": enough[None, -n:]} for n in range(t_min, t_max + 1)]
+    graphs.check_parity(graph, data, runs)
+    answers = {key: (1, len(target.classes)) for key, target in targets.items()}
+    for key, x in graph.run(runs[0]).items():
+        if tuple(x.shape) != answers[key]:
+            msg = f"Target {key} must have shape {answers[key]}, the head gives {tuple(x.shape)}."
+            raise BundleError(msg)
+    outputs = {key: TensorSpec(shape=shape) for key, shape in answers.items()}
+    inputs = {"slices": TensorSpec(shape=(1, None, *network.slice_shape))}
+    return data, _describe("head", data, inputs, outputs)
 
 
-def _to_onnx(
-    module: nn.Module,
-    args: list[Tensor],
-    inputs: Sequence[str] | Mapping[str, object],
-    outputs: Sequence[str],
-    *,
-    t_max: int | None = None,
-) -> bytes:
-    """Return the graph, weights embedded; with `t_max` the second axis of the input is free."""
-    free = ({1: torch.export.Dim("n_slices", min=1, max=max(2, t_max))},) if t_max else None
-    with _quiet_exporter():
-        program = torch.onnx.export(
-            module,
-            tuple(args),
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_shapes=free,
-            dynamo=True,
-            verbose=False,
+def _baseline(network: Network, windows: Windows) -> tuple[bytes, Graph, Tensor]:
+    """Return the baseline's file, its description, and the statistics of the windows."""
+    graph = BaselineGraph(network, tuple(windows)).eval()
+    data = graphs.to_onnx(
+        graph, windows, free=FreeAxis(axis=0, name="n_windows", longest=MAX_WINDOWS)
+    )
+    n_windows = len(next(iter(windows.values())))
+    runs = [{key: x[:n] for key, x in windows.items()} for n in range(1, n_windows + 1)]
+    graphs.check_parity(graph, data, runs)
+    values = graph.run(windows)[REST]
+    inputs = {
+        key: TensorSpec(shape=(None, *x.shape[1:]), labels=_labels(key))
+        for key, x in windows.items()
+    }
+    outputs = {REST: TensorSpec(shape=tuple(values.shape))}
+    return data, _describe("baseline", data, inputs, outputs), values
+
+
+def _rests(values: Tensor, rest: Rest) -> list[dict[str, Tensor]]:
+    """Return what the encoder may be given of a baseline."""
+    if rest.required:
+        return [{REST: values[None]}]
+    return [
+        {REST: values[None], HAS_REST: torch.ones(1)},
+        {REST: torch.zeros_like(values)[None], HAS_REST: torch.zeros(1)},
+    ]
+
+
+def _check_examples(examples: Windows, spec: WindowSpec, *, n_windows: int) -> None:
+    wanted: dict[str, tuple[int, ...]] = {}
+    for modality, one in spec.modalities.items():
+        n_times = round(spec.window_s * one.sfreq)
+        wanted |= {modality: (one.n_rows, n_times), f"{modality}_mask": (n_times,)}
+    wanted = {name: wanted[name] for name in input_names(spec)}
+    got = {name: tuple(x.shape[1:]) for name, x in examples.items()}
+    if got != wanted or min(len(x) for x in examples.values()) < n_windows:
+        msg = (
+            f"Examples must be at least {n_windows} windows of {wanted}, got "
+            f"{ {name: tuple(x.shape) for name, x in examples.items()} }."
         )
-    if program is None:
-        msg = "torch.onnx.export must return a program."
         raise BundleError(msg)
-    proto = program.model_proto
-    for node in proto.graph.node:  # torch keeps stack traces, with the paths of this machine
-        node.ClearField("metadata_props")
-    return bytes(proto.SerializeToString())
 
 
-@contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """Keep the exporter's remarks on packages that are not needed off the user's screen."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+def _with_missing(examples: Windows, spec: WindowSpec) -> dict[str, Tensor]:
+    """Return windows, and as many again without what may be missing."""
+    lost = {
+        name
+        for modality, one in spec.modalities.items()
+        for name in (modality, f"{modality}_mask")
+        if one.optional
+    }
+    windows = {name: examples[name].to(torch.float32) for name in input_names(spec)}
+    return {
+        name: torch.cat([x, torch.zeros_like(x) if name in lost else x])
+        for name, x in windows.items()
+    }
+
+
+def _one_by_one(windows: Windows) -> list[dict[str, Tensor]]:
+    """Return windows with a batch axis of 1, as the runtime hands them over."""
+    n_windows = len(next(iter(windows.values())))
+    return [{name: x[i : i + 1] for name, x in windows.items()} for i in range(n_windows)]
+
+
+def _labels(name: str) -> str:
+    return "" if name in (REST, HAS_REST) or name.endswith("_mask") else name
+
+
+def _describe(
+    role: str, data: bytes, inputs: Mapping[str, TensorSpec], outputs: Mapping[str, TensorSpec]
+) -> Graph:
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Graph(file=f"{role}.onnx", sha256=sha256, inputs=inputs, outputs=outputs)

@@ -242,6 +242,13 @@ class Training(_Part):
     leaky: bool = False
     checkpoint: str = ""
 
+    @model_validator(mode="after")
+    def _confesses(self) -> Self:
+        if self.checkpoint == "best_test" and not self.leaky:
+            msg = "leaky must be true where the checkpoint is best_test"
+            raise ValueError(msg)
+        return self
+
 
 class Manifest(_Part):
     """A bundle in words.

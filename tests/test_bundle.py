@@ -213,6 +213,7 @@ def test_a_manifest_from_before_baselines_and_banks_is_still_read(folder: Path) 
         (("simulated",), "no", r"simulated"),
         (("name",), "../x", r"name"),
         (("targets",), {}, r"targets"),
+        (("training", "checkpoint"), "best_test", r"leaky must be true"),
         (("targets", "valence", "prior"), [0.5, 0.6], r"prior"),
         (("targets", "valence", "edges"), [-1, 1, 0], r"edges"),
         (("targets", "valence", "temperature"), 0, r"temperature"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from shared import LIVE_BUNDLE, ROOT, machine, open_bundle, p50_p99, table, timed_ms
+from shared import LIVE_BUNDLE, machine, open_bundle, p50_p99, table, timed_ms
 
 from rtaffect.bundle import Bundle
 from rtaffect.core.errors import InferenceError
@@ -18,7 +18,6 @@ from rtaffect.decode.session import GraphRunner
 from rtaffect.manifest import Graph
 
 Inputs = Mapping[str, npt.NDArray[np.float32]]
-RECIPE = ROOT / "configs" / "train" / "prior_dfcn_simulated.yaml"
 
 
 def inputs_of(bundle: Bundle, n_slices: int) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
@@ -38,24 +37,22 @@ def inputs_of(bundle: Bundle, n_slices: int) -> dict[str, dict[str, npt.NDArray[
     }
 
 
-def torch_modules(name: str) -> "dict[str, Any]":
+def torch_modules(bundle: Bundle) -> "dict[str, Any]":
     """Return the same network as torch modules, untrained: for its speed alone."""
-    from offline.export import EncoderGraph, HeadGraph
-    from offline.models import MODELS
-    from offline.recipe import load_recipe
+    from pydantic import TypeAdapter
 
-    wanted = next(bundle for bundle in load_recipe(RECIPE).bundles if bundle.name == name)
-    modalities = wanted.windows().modalities
-    model = MODELS[wanted.model.kind](
-        wanted.model,
-        n_channels=len(modalities["eeg"].ch_names),
-        n_face=len(modalities["face"].ch_names) if "face" in modalities else 0,
-        sfreq=modalities["eeg"].sfreq,
-        targets={"valence": 2, "arousal": 2},
-    ).eval()
+    from offline.graphs import EncoderGraph, HeadGraph
+    from offline.models import ModelSettings
+    from offline.models.contract import Shapes
+
+    manifest = bundle.manifest
+    settings = TypeAdapter(ModelSettings).validate_python(manifest.training.recipe["model"])
+    targets = {name: len(target.classes) for name, target in manifest.targets.items()}
+    network = settings.build(Shapes(windows=manifest.windows, targets=targets)).eval()
+    encoder = manifest.graphs.encoder
     return {
-        "encoder": EncoderGraph(model.encoder),
-        "head": HeadGraph(model.head, {"valence": 1.0, "arousal": 1.0}),
+        "encoder": EncoderGraph(network, tuple(encoder.inputs), tuple(encoder.outputs)),
+        "head": HeadGraph(network.head, dict.fromkeys(targets, 1.0)),
     }
 
 
@@ -112,7 +109,7 @@ def main() -> None:
         devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
         device_name = torch.cuda.get_device_name() if len(devices) > 1 else ""
         for device in devices:
-            for part, module in torch_modules(bundle.manifest.name).items():
+            for part, module in torch_modules(bundle).items():
                 took = timed_ms(on_torch(module, inputs[part], device), args.runs)
                 rows.append((part, f"torch, {device}", p50_p99(took, 3), "-"))
     print(f"### GPU\n\n{machine()}{f'; {device_name}' if device_name else ''}\n")

@@ -1,0 +1,200 @@
+"""The model card: what people must know of a bundle before they believe it, made of its facts."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
+from rtaffect.core.spec import SignalSpec, WindowSpec
+from rtaffect.manifest import DataSet, Metric, Rest, Slices, Target, Training
+
+LEAKY = "[LEAKY]"
+"""In the title of every bundle whose test set took part in training or selection."""
+
+_WIDTH = 100
+
+_ROLES = {
+    "train": "trained on",
+    "validation": "to choose the epoch and calibrate on",
+    "test": "tested on",
+}
+
+_CHECKPOINTS = {
+    "validation": "The epoch was chosen on the validation people, and the test people were looked "
+    "at once.",
+    "last": "The last epoch was kept; nothing was chosen.",
+    "best_test": "The epoch that was best on the TEST people was kept, as in some papers.",
+}
+
+_BLIND = ("trivial_", "prior_", "always_", "chance", "prevalence", "majority_", "last_label_")
+"""How the names of metrics begin that need no model."""
+
+
+def stamp_title(title: str, *, leaky: bool) -> str:
+    """Return the title, stamped if the bundle is leaky."""
+    return f"{LEAKY} {title}" if leaky and not title.startswith(LEAKY) else title
+
+
+def write_card(
+    summary: str,
+    *,
+    windows: WindowSpec,
+    slices: Slices,
+    targets: Mapping[str, Target],
+    training: Training,
+    choices: Sequence[str],
+    rest: Rest | None = None,
+) -> str:
+    """Return the card as plain text.
+
+    Parameters
+    ----------
+    summary : str
+        What the model is, in the words of whoever made it.
+    windows : WindowSpec
+        What it sees.
+    slices : Slices
+        How many of them.
+    targets : mapping of str to Target
+        What it answers.
+    training : Training
+        Where the weights come from; its `data` must be there.
+    choices : sequence of str
+        What the paper leaves open, and what is taken: `NetworkSettings.choices`.
+    rest : Rest or None
+        The baseline that it takes.
+
+    Raises
+    ------
+    ValueError
+        The training says nothing of its data.
+    """
+    if training.data is None:
+        msg = "A card must name the data set: give `Training` its `data`."
+        raise ValueError(msg)
+    parts = [
+        *_stamp(training),
+        summary.strip(),
+        _source(training.data, training),
+        *_warnings(training.data),
+        f"Input: {_inputs(windows)}. {_looks_back(windows, slices)}{_needs(rest)}",
+        _answers(targets),
+        _protocol(training),
+        _results(training, len(training.participants.get("test", ()))),
+        "What the paper leaves open, and what is taken here:\n" + _list(choices),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _stamp(training: Training) -> Iterator[str]:
+    if training.leaky:
+        yield _filled(
+            "LEAKY: test data took part in training or in the choice of the weights, to reproduce "
+            "a paper. The numbers below are too good, and say nothing about a new person."
+        )
+
+
+def _source(data: DataSet, training: Training) -> str:
+    people = [
+        f"{words} {len(training.participants[role])}"
+        for role, words in _ROLES.items()
+        if training.participants.get(role)
+    ]
+    what = f"Data: {data.title}" + (f" ({data.reference})" if data.reference else "")
+    licence = f", licence {data.licence}" if data.licence else ""
+    return _filled(f"{what}{licence}. People: {', '.join(people) or 'not said'}.")
+
+
+def _warnings(data: DataSet) -> Iterator[str]:
+    if data.simulated:
+        yield _filled(
+            "All participants are SIMULATED. Nobody was measured: what it has learned is a "
+            "simulation. On a person's EEG it shows that the pipeline runs, and says nothing about "
+            "what the person feels."
+        )
+    yield "Not a medical device."
+
+
+def _inputs(windows: WindowSpec) -> str:
+    words = []
+    for modality, spec in windows.modalities.items():
+        unit = f" in {spec.unit}" if spec.unit else ""
+        kind = "channels" if isinstance(spec, SignalSpec) else "features"
+        one = f"{modality} of {len(spec.ch_names)} {kind}{unit} at {spec.sfreq:g} Hz"
+        if isinstance(spec, SignalSpec) and spec.bands_hz:
+            bands = ", ".join(
+                f"{k} {low:g}-{high:g} Hz" for k, (low, high) in spec.bands_hz.items()
+            )
+            one += f", filtered into {bands}"
+        words.append(one + (", which may be missing" if spec.optional else ""))
+    return "; ".join(words)
+
+
+def _looks_back(windows: WindowSpec, slices: Slices) -> str:
+    if slices.t_max == 1:
+        return f"It answers from one window of {windows.window_s:g} s."
+    return (
+        f"It answers from {slices.t_min} to {slices.t_max} consecutive windows of "
+        f"{windows.window_s:g} s."
+    )
+
+
+def _needs(rest: Rest | None) -> str:
+    if rest is None:
+        return ""
+    need = "It needs" if rest.required else "It makes use of"
+    return (
+        f" {need} a baseline of the person at rest (`rtaffect baseline`), of at least "
+        f"{rest.min_windows} clean windows."
+    )
+
+
+def _answers(targets: Mapping[str, Target]) -> str:
+    lines = []
+    for name, target in targets.items():
+        bounds = list(zip(target.edges, target.edges[1:], strict=False))
+        shares = ", ".join(
+            f"{word} {share:.0%}" + (f" ({bounds[i][0]:g} to {bounds[i][1]:g})" if bounds else "")
+            for i, (word, share) in enumerate(zip(target.classes, target.prior, strict=True))
+        )
+        lines.append(f"{name}: {shares}")
+    return "It answers, with the share of each class in training:\n" + _list(lines)
+
+
+def _protocol(training: Training) -> str:
+    kind = training.protocol.get("kind")
+    words = [f"Protocol: {kind}." if kind else "", _CHECKPOINTS.get(training.checkpoint, "")]
+    return _filled(" ".join(word for word in words if word))
+
+
+def _results(training: Training, n_test: int) -> str:
+    if not any(training.metrics.values()):
+        return "How well it does was not measured."
+    heading = f"On the {n_test} people tested (95 % interval over people where there is one)"
+    if training.leaky:
+        heading = "LEAKY numbers, not to be believed"
+    lines = []
+    for target, metrics in training.metrics.items():
+        known = [_said(n, m) for n, m in metrics.items() if not n.startswith(_BLIND)]
+        blind = [_said(n, m) for n, m in metrics.items() if n.startswith(_BLIND)]
+        lines.append(f"{target}: {', '.join(known)}" if known else target)
+        if blind:
+            lines.append(f"{target}, without looking at anybody: {', '.join(blind)}")
+    return f"{heading}:\n{_list(lines)}"
+
+
+def _said(name: str, metric: Metric) -> str:
+    interval = (
+        f" [{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
+        if metric.ci_low is not None and metric.ci_high is not None
+        else ""
+    )
+    return f"{name.replace('_', ' ')} {metric.value:.3f}{interval}"
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(
+        textwrap.fill(line, _WIDTH, initial_indent="- ", subsequent_indent="  ") for line in lines
+    )
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, _WIDTH)

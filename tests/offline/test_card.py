@@ -1,0 +1,117 @@
+"""A card says whom it was measured on, how, how well, and what nobody knows."""
+
+import pytest
+
+from offline.card import stamp_title, write_card
+from rtaffect.core.face_features import FACE_FEATURES
+from rtaffect.core.montages import EEG_15
+from rtaffect.core.spec import FrameSpec, SignalSpec, WindowSpec
+from rtaffect.manifest import DataSet, Metric, Rest, Slices, Target, Training
+
+WINDOWS = WindowSpec(
+    modalities={
+        "eeg": SignalSpec(ch_names=EEG_15, bands_hz={"theta": (4.0, 8.0)}),
+        "face": FrameSpec(ch_names=FACE_FEATURES),
+    }
+)
+TARGETS = {
+    "valence": Target(
+        classes=("low", "high"),
+        edges=(-1.0, 0.0, 1.0),
+        prior=(0.43, 0.57),
+        skill=0.1,
+        temperature=1.0,
+    ),
+    "emotion": Target(classes=("joy", "fear"), prior=(0.5, 0.5), skill=0.1, temperature=1.0),
+}
+DATA = DataSet(kind="eav", title="EAV", reference="doi:10.1038/s41597", licence="CC-BY-4.0")
+
+
+def _training(**changes: object) -> Training:
+    settings: dict[str, object] = {
+        "command": "by hand",
+        "recipe": {},
+        "versions": {},
+        "participants": {"train": ("a", "b", "c"), "validation": ("d",), "test": ("e", "f")},
+        "n_sequences": {},
+        "metrics": {
+            "valence": {
+                "balanced_accuracy": Metric(value=0.5612, ci_low=0.49, ci_high=0.63),
+                "trivial_accuracy": Metric(value=0.57),
+                "prevalence": Metric(value=0.57),
+            }
+        },
+        "data": DATA,
+        "protocol": {"kind": "loso"},
+        "checkpoint": "validation",
+    }
+    return Training.model_validate(settings | changes)
+
+
+def _card(training: Training, **changes: object) -> str:
+    settings: dict[str, object] = {
+        "windows": WINDOWS,
+        "slices": Slices(t_min=1, t_max=4, shape=(8,)),
+        "targets": TARGETS,
+        "training": training,
+        "choices": ("The band edges are ours.", "Dropout is 0.2."),
+    }
+    return " ".join(write_card("A model.", **(settings | changes)).split())
+
+
+def test_an_honest_card_holds_its_facts() -> None:
+    card = _card(_training())
+    for words in (
+        "A model. Data: EAV (doi:10.1038/s41597), licence CC-BY-4.0. People: trained on 3, to "
+        "choose the epoch and calibrate on 1, tested on 2.",
+        "Not a medical device.",
+        "eeg of 15 channels in uV at 128 Hz, filtered into theta 4-8 Hz; face of 29 features at "
+        "32 Hz, which may be missing.",
+        "It answers from 1 to 4 consecutive windows of 3 s.",
+        "valence: low 43% (-1 to 0), high 57% (0 to 1)",
+        "emotion: joy 50%, fear 50%",
+        "Protocol: loso. The epoch was chosen on the validation people",
+        "On the 2 people tested (95 % interval over people where there is one): - valence: "
+        "balanced accuracy 0.561 [0.490, 0.630]",
+        "valence, without looking at anybody: trivial accuracy 0.570, prevalence 0.570",
+        "- The band edges are ours. - Dropout is 0.2.",
+    ):
+        assert words in card
+    for absent in ("LEAKY", "SIMULATED", "baseline of the person"):
+        assert absent not in card
+
+
+def test_a_leaky_card_begins_with_that_and_believes_no_number() -> None:
+    card = _card(_training(leaky=True, checkpoint="best_test"))
+    assert card.startswith("LEAKY: test data took part")
+    assert "LEAKY numbers, not to be believed: - valence" in card
+    assert "best on the TEST people" in card
+
+
+def test_a_simulated_card_says_that_nobody_was_measured() -> None:
+    data = DATA.model_copy(update={"simulated": True})
+    assert "All participants are SIMULATED. Nobody was measured" in _card(_training(data=data))
+
+
+def test_single_windows_and_a_baseline_are_said() -> None:
+    card = _card(
+        _training(),
+        slices=Slices(t_min=1, t_max=1, shape=(8,)),
+        rest=Rest(shape=(2,), min_windows=6, required=True),
+    )
+    assert "It answers from one window of 3 s. It needs a baseline of the person at rest" in card
+    assert "at least 6 clean windows" in card
+
+
+def test_what_was_not_measured_is_said() -> None:
+    assert "How well it does was not measured." in _card(_training(metrics={}))
+
+
+def test_a_card_without_data_is_refused() -> None:
+    with pytest.raises(ValueError, match="must name the data set"):
+        _card(_training(data=None))
+
+
+def test_a_title_is_stamped_once_and_only_where_it_must() -> None:
+    assert stamp_title("Mine", leaky=False) == "Mine"
+    assert stamp_title(stamp_title("Mine", leaky=True), leaky=True) == "[LEAKY] Mine"
