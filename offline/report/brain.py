@@ -1,0 +1,80 @@
+"""Maps over the scalp: where a network looked (Zheng et al. 2023, Fig. 2), what it saw."""
+
+import mne
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from offline.report.drawing import Drawing, new_panels
+from offline.report.study import ScalpMaps, Variant
+
+_COLOURS = "RdBu_r"
+"""Deep red the highest, deep blue the lowest, as in the paper; told apart by the colour-blind."""
+
+
+def draw_maps(variant: Variant, *, prefix: str) -> list[Drawing]:
+    """Return one drawing for each of the variant's maps; none if it has none."""
+    return [
+        _draw(maps, name=f"{prefix}maps_{i}", of=variant.name)
+        for i, maps in enumerate(variant.maps, start=1)
+    ]
+
+
+def _draw(maps: ScalpMaps, *, name: str, of: str) -> Drawing:
+    n_rows = 1 if maps.grid is None else 2
+    figure, panels = new_panels(n_rows, len(maps.panels), width=2.1, height=2.3)
+    values = np.concatenate([panel[np.isfinite(panel)] for panel in maps.panels.values()])
+    limits = (float(values.min()), float(values.max()))
+    info = mne.create_info(list(maps.ch_names), sfreq=1.0, ch_types="eeg")
+    # one head under two names: MNE renamed it
+    known = {"colin27_1005", "standard_1005"} & set(mne.channels.get_builtin_montages())
+    info.set_montage(min(known), on_missing="ignore")
+    placed = np.array([np.isfinite(ch["loc"][:3]).all() for ch in info["chs"]])
+    info = mne.pick_info(info, np.flatnonzero(placed))
+    for column, (title, panel) in enumerate(maps.panels.items()):
+        axis = panels[-1][column]
+        mne.viz.plot_topomap(
+            panel[placed],
+            info,
+            axes=axis,
+            show=False,
+            cmap=_COLOURS,
+            vlim=limits,
+            contours=4,
+            sensors=True,
+        )
+        top = panels[0][column]
+        top.set_title(f"{title}\n({maps.n_windows[title]} windows)", fontsize=8.5)
+        if maps.grid is not None:
+            _draw_grid(top, panel, maps, limits=limits)
+    colours = ScalarMappable(Normalize(*limits), cmap=_COLOURS)
+    bar = figure.colorbar(colours, ax=[axis for row in panels for axis in row], shrink=0.7)
+    bar.set_label(maps.title)
+    unplaced = [ch for ch, ok in zip(maps.ch_names, placed, strict=True) if not ok]
+    left_out = (
+        f" Without a place on the scalp and left out: {', '.join(unplaced)}." if unplaced else ""
+    )
+    return Drawing(
+        name=name,
+        title=f"{maps.title} ({of})",
+        caption=f"{maps.caption} One colour scale for all panels; splined between electrodes "
+        f"(MNE-Python); dots are the {int(placed.sum())} electrodes.{left_out}",
+        figure=figure,
+    )
+
+
+def _draw_grid(
+    axis: Axes, panel: npt.NDArray[np.float64], maps: ScalpMaps, *, limits: tuple[float, float]
+) -> None:
+    assert maps.grid is not None
+    cells = np.where(maps.grid >= 0, panel[maps.grid], np.nan)
+    axis.imshow(cells, cmap=_COLOURS, vmin=limits[0], vmax=limits[1])
+    axis.set_facecolor("#F0F0F0")
+    axis.grid(visible=False)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for row, column in zip(*np.nonzero(maps.grid >= 0), strict=True):
+        ch_name = maps.ch_names[maps.grid[row, column]]
+        axis.text(column, row, ch_name, ha="center", va="center", fontsize=5.0)

@@ -1,0 +1,279 @@
+"""Figures of a study: a row a target, a column a variant."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from offline.metrics.calibration import N_BINS
+from offline.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SEQUENTIAL,
+    VERMILLION,
+    Drawing,
+    new_panels,
+)
+from offline.report.numbers import HEADLINE, Answer, Numbers, wilson
+from offline.report.study import Curve, Study
+from rtaffect.manifest import Metric
+
+N_COLUMNS = 4
+"""Variants side by side in one figure; more go into another."""
+
+
+def draw_headline(study: Study, numbers: Numbers) -> Drawing:
+    """Return balanced accuracy per trial of every variant, beside chance."""
+    targets = list(study.labels)
+    n = max(len(numbers.of(target)) for target in targets)
+    figure, panels = new_panels(1, len(targets), width=4.2, height=0.9 + 0.34 * n)
+    for axis, target in zip(panels[0], targets, strict=True):
+        answers = numbers.of(target)
+        _forest(
+            axis,
+            names=[answer.variant for answer in answers],
+            metrics=[answer.chosen.per_trial.scores[HEADLINE] for answer in answers],
+        )
+        chance = 1.0 / len(study.labels[target].classes)
+        axis.axvline(chance, color=VERMILLION, linestyle="--", linewidth=1.2)
+        axis.set_title(f"{target} (dashed: chance, {chance:.2f})")
+        axis.set_xlabel("balanced accuracy per trial")
+    first = numbers.answers[0].chosen
+    return Drawing(
+        name="headline",
+        title="Balanced accuracy of every variant",
+        caption="Balanced accuracy per trial with 95 % intervals (bootstrap over "
+        f"{first.n_subjects} subjects); {first.per_trial.n} trials; weights of the epoch that was "
+        "best on validation. An interval that holds the dashed line shows nothing.",
+        figure=figure,
+    )
+
+
+def draw_subjects(study: Study, numbers: Numbers) -> Iterator[Drawing]:
+    """Yield accuracy of every subject, with intervals."""
+    n_subjects = max(answer.chosen.n_subjects for answer in numbers.answers)
+    drawn = _grids(study, numbers, _subjects, width=3.0, height=1.0 + 0.15 * n_subjects)
+    for part, figure in enumerate(drawn, start=1):
+        yield Drawing(
+            name=_numbered("subjects", part),
+            title="Every subject",
+            caption="Accuracy per trial of each subject when tested, sorted, with Wilson's 95 % "
+            "interval over that subject's trials; the blue line is the mean over the (up to "
+            f"{n_subjects}) subjects. Red ticks: what always answering the class that is more "
+            "frequent in training would give.",
+            figure=figure,
+        )
+
+
+def draw_confusions(study: Study, numbers: Numbers) -> Iterator[Drawing]:
+    """Yield confusion matrices per trial."""
+    drawn = _grids(study, numbers, _confusion, width=2.5, height=2.3)
+    for part, figure in enumerate(drawn, start=1):
+        yield Drawing(
+            name=_numbered("confusions", part),
+            title="Confusion matrices",
+            caption="Trials by true class (rows) and answered class (columns), all folds together; "
+            "colours and percentages are shares of the true class, below them the number of "
+            "trials (the mean over seeds).",
+            figure=figure,
+        )
+
+
+def draw_calibration(study: Study, numbers: Numbers) -> Iterator[Drawing]:
+    """Yield reliability diagrams."""
+    drawn = _grids(study, numbers, _reliability, width=2.6, height=2.5)
+    for part, figure in enumerate(drawn, start=1):
+        yield Drawing(
+            name=_numbered("calibration", part),
+            title="Calibration",
+            caption="Reliability of the answered probabilities per window: accuracy against the "
+            f"probability of the answered class, in {N_BINS} bins of equal width; a point's area "
+            "grows with its share of the windows. On the dashed line a 70 % is right 70 % of the "
+            "time. ECE: the mean distance from it. The temperature was fitted on validation, never "
+            "on test.",
+            figure=figure,
+        )
+
+
+def draw_curves(study: Study) -> Iterator[Drawing]:
+    """Yield learning curves; none for models that are solved at once."""
+    learned = [variant for variant in study.variants if any(c.train_nll for c in variant.curves)]
+    for part, i in enumerate(range(0, len(learned), N_COLUMNS), start=1):
+        some = learned[i : i + N_COLUMNS]
+        figure, panels = new_panels(1, len(some), width=3.0, height=2.7)
+        for axis, variant in zip(panels[0], some, strict=True):
+            _learning(axis, variant.curves)
+            axis.set_title(f"{variant.name} ({len(variant.curves)} units)")
+        panels[0][0].legend(loc="best")
+        n_units = max(len(variant.curves) for variant in some)
+        yield Drawing(
+            name=_numbered("learning", part),
+            title="Learning curves",
+            caption="Mean negative log likelihood (nats, mean over targets) by epoch: thin lines "
+            f"are folds and seeds (up to {n_units}), thick ones their median over the units that "
+            "still train. Ticks at the bottom: the epoch that validation chose in each unit. "
+            "Training loss is measured while weights move and with dropout.",
+            figure=figure,
+        )
+
+
+def draw_differences(study: Study, numbers: Numbers) -> Iterator[Drawing]:
+    """Yield paired differences from the first variant; none if there is only one variant."""
+    if not numbers.changes:
+        return
+    changes = numbers.changes
+    targets = [target for target in study.labels if any(c.target == target for c in changes)]
+    n = len({change.variant for change in changes})
+    figure, panels = new_panels(1, len(targets), width=4.2, height=0.9 + 0.34 * n)
+    for axis, target in zip(panels[0], targets, strict=True):
+        some = [change for change in changes if change.target == target]
+        _forest(
+            axis,
+            names=[f"{change.variant}  (p = {change.difference.p:.3f})" for change in some],
+            metrics=[change.difference.value for change in some],
+        )
+        axis.axvline(0.0, color=VERMILLION, linestyle="--", linewidth=1.2)
+        axis.set_title(target)
+        axis.set_xlabel(f"balanced accuracy minus that of {study.variants[0].name!r}")
+    n_subjects = max(len(change.difference.by_subject) for change in changes)
+    yield Drawing(
+        name="differences",
+        title="What each change is worth",
+        caption="Difference in balanced accuracy per trial from the first variant: the mean over "
+        f"the same {n_subjects} subjects, with 95 % intervals (bootstrap over subjects) and p "
+        "(signs tossed by subject, two-sided). Left of the dashed line the change costs.",
+        figure=figure,
+    )
+
+
+def _grids(
+    study: Study,
+    numbers: Numbers,
+    draw: Callable[[Axes, Answer], None],
+    *,
+    width: float,
+    height: float,
+) -> Iterator[Figure]:
+    """Yield figures with a row a target and a column a variant, some variants a figure."""
+    by_place = {(answer.variant, answer.target): answer for answer in numbers.answers}
+    names = [variant.name for variant in study.variants]
+    targets = list(study.labels)
+    for i in range(0, len(names), N_COLUMNS):
+        some = names[i : i + N_COLUMNS]
+        figure, panels = new_panels(len(targets), len(some), width=width, height=height)
+        for row, target in zip(panels, targets, strict=True):
+            for axis, name in zip(row, some, strict=True):
+                if (name, target) in by_place:
+                    draw(axis, by_place[name, target])
+                else:
+                    axis.set_axis_off()
+                    axis.text(0.5, 0.5, f"{name}\ndoes not answer {target}", ha="center")
+        yield figure
+
+
+def _numbered(name: str, part: int) -> str:
+    return name if part == 1 else f"{name}_{part}"
+
+
+def _forest(axis: Axes, *, names: Sequence[str], metrics: Sequence[Metric]) -> None:
+    """Draw a dot and its interval a row, the first on top."""
+    rows = np.arange(len(names))
+    for row, metric in zip(rows, metrics, strict=True):
+        if metric.ci_low is not None and metric.ci_high is not None:
+            axis.hlines(row, metric.ci_low, metric.ci_high, color=BLACK, linewidth=1.2)
+    axis.plot([metric.value for metric in metrics], rows, "o", color=BLUE, markersize=4.5)
+    axis.set_yticks(rows, labels=list(names))
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.grid(visible=False, axis="y")
+
+
+def _subjects(axis: Axes, answer: Answer) -> None:
+    people = sorted(
+        answer.chosen.per_trial.subjects, key=lambda one: one.scores["accuracy"], reverse=True
+    )
+    accuracies = [one.scores["accuracy"] for one in people]
+    intervals = [wilson(one) for one in people]
+    _forest(
+        axis,
+        names=[one.subject for one in people],
+        metrics=[
+            Metric(value=value, ci_low=low, ci_high=high)
+            for value, (low, high) in zip(accuracies, intervals, strict=True)
+        ],
+    )
+    axis.tick_params(axis="y", labelsize=6.5)
+    trivial = [one.trivial["majority"] for one in people]
+    axis.plot(
+        trivial, np.arange(len(people)), "|", color=VERMILLION, markersize=6, markeredgewidth=1.8
+    )
+    mean = float(np.mean(accuracies))
+    axis.axvline(mean, color=BLUE, linewidth=1.0, alpha=0.6)
+    axis.set_xlim(0.0, 1.0)
+    axis.set_title(f"{answer.variant}: {answer.target}\nmean {mean:.3f}")
+    axis.set_xlabel("accuracy per trial")
+
+
+def _confusion(axis: Axes, answer: Answer) -> None:
+    counts = np.array(answer.chosen.per_trial.confusion)
+    classes = answer.chosen.classes
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axis.imshow(shares, cmap=SEQUENTIAL, vmin=0.0, vmax=1.0)
+    axis.grid(visible=False)
+    ticks = np.arange(len(classes))
+    axis.set_xticks(ticks, labels=classes)
+    axis.set_yticks(ticks, labels=classes)
+    axis.set_xlabel("answered")
+    axis.set_ylabel("true")
+    axis.set_title(f"{answer.variant}: {answer.target}")
+    for true, said in np.ndindex(counts.shape):
+        axis.text(
+            said,
+            true,
+            f"{shares[true, said]:.0%}\n{counts[true, said]:g}",
+            ha="center",
+            va="center",
+            fontsize=8.0 if len(ticks) <= 3 else 5.5,
+            color=BLACK if shares[true, said] > 0.6 else "white",
+        )
+
+
+def _reliability(axis: Axes, answer: Answer) -> None:
+    level = answer.chosen.per_window
+    lowest = 1.0 / len(answer.chosen.classes)
+    axis.plot([lowest, 1.0], [lowest, 1.0], color=GREY, linestyle="--", linewidth=1.0)
+    bins = [one for one in level.reliability if one.n]
+    n = np.array([one.n for one in bins], dtype=np.float64)
+    confidence = [one.confidence for one in bins]
+    accuracy = [one.accuracy for one in bins]
+    axis.plot(confidence, accuracy, color=BLUE, linewidth=1.0)
+    axis.scatter(confidence, accuracy, s=6.0 + 160.0 * n / max(n.sum(), 1.0), color=BLUE, zorder=3)
+    axis.set_xlim(lowest - 0.02, 1.02)
+    axis.set_ylim(0.0, 1.02)
+    axis.set_xlabel("answered probability")
+    axis.set_ylabel("accuracy")
+    axis.set_title(f"{answer.variant}: {answer.target}\nECE {level.scores['ece'].value:.3f}")
+
+
+def _learning(axis: Axes, curves: Sequence[Curve]) -> None:
+    for label, colour, column in (
+        ("train", GREEN, "train_nll"),
+        ("validation", ORANGE, "validation_nll"),
+    ):
+        lines = [np.array(getattr(curve, column)) for curve in curves if getattr(curve, column)]
+        if not lines:
+            continue
+        for line in lines:
+            axis.plot(np.arange(1, len(line) + 1), line, color=colour, linewidth=0.5, alpha=0.35)
+        longest = max(len(line) for line in lines)
+        median = [np.median([line[i] for line in lines if i < len(line)]) for i in range(longest)]
+        axis.plot(np.arange(1, longest + 1), median, color=colour, linewidth=2.0, label=label)
+    chosen = [curve.chosen for curve in curves if curve.chosen]
+    low, high = axis.get_ylim()
+    axis.plot(chosen, [low] * len(chosen), "|", color=VERMILLION, markersize=9, clip_on=False)
+    axis.set_ylim(low, high)
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("negative log likelihood")

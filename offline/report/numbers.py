@@ -1,0 +1,131 @@
+"""All numbers of a report, computed once for its tables, its figures and its JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scipy.stats import binomtest
+
+from offline.metrics.evaluation import Evaluation, SubjectRow, evaluate
+from offline.metrics.intervals import Difference, paired_difference
+from offline.report.study import Checkpoint, Study, Variant
+
+_SEED = 0
+"""Of bootstraps and permutations: the same runs give the same report."""
+
+HEADLINE = "balanced_accuracy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """One variant's answers to one target, counted.
+
+    Parameters
+    ----------
+    variant, target : str
+        Which.
+    by_checkpoint : mapping of str to Evaluation
+        By whose weights answered.
+    """
+
+    variant: str
+    target: str
+    by_checkpoint: Mapping[Checkpoint, Evaluation]
+
+    @property
+    def chosen(self) -> Evaluation:
+        """Of the epoch that validation chose: what the report speaks of."""
+        return self.by_checkpoint["validation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Change:
+    """A variant minus the first one, in balanced accuracy per trial, over the same subjects."""
+
+    variant: str
+    target: str
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Numbers:
+    """Everything that was counted.
+
+    Parameters
+    ----------
+    answers : tuple of Answer
+        By target, then in the order of the variants.
+    changes : tuple of Change
+        What each variant is worth beside the first.
+    """
+
+    answers: tuple[Answer, ...]
+    changes: tuple[Change, ...]
+
+    def of(self, target: str) -> tuple[Answer, ...]:
+        """Return what the variants that answer a target said of it, in order."""
+        return tuple(answer for answer in self.answers if answer.target == target)
+
+
+def count(study: Study) -> Numbers:
+    """Count everything that a report says.
+
+    Parameters
+    ----------
+    study : Study
+        Answers of all variants.
+    """
+    answers = tuple(
+        _answer(variant, target)
+        for target in study.labels
+        for variant in study.variants
+        if target in variant.answers["validation"]
+    )
+    first = study.variants[0].name
+    changes = []
+    for target in study.labels:
+        some = [answer for answer in answers if answer.target == target]
+        reference = next((answer for answer in some if answer.variant == first), None)
+        if reference is not None:
+            changes += [c for answer in some if (c := _change(answer, reference)) is not None]
+    return Numbers(answers=answers, changes=tuple(changes))
+
+
+def wilson(row: SubjectRow) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a subject's accuracy over its rows [1]_.
+
+    References
+    ----------
+    .. [1] Wilson 1927, J. Am. Stat. Assoc. 22(158), doi:10.1080/01621459.1927.10502953
+    """
+    hits = round(row.scores["accuracy"] * row.n)
+    low, high = binomtest(hits, row.n).proportion_ci(method="wilson")
+    return float(low), float(high)
+
+
+def _answer(variant: Variant, target: str) -> Answer:
+    return Answer(
+        variant=variant.name,
+        target=target,
+        by_checkpoint={
+            checkpoint: evaluate(
+                by_target[target], train_prior=variant.train_priors[target], seed=_SEED
+            )
+            for checkpoint, by_target in variant.answers.items()
+        },
+    )
+
+
+def _change(answer: Answer, reference: Answer) -> Change | None:
+    """Return the difference over the subjects that both answered for; None if there is nobody."""
+    one, other = (_by_subject(a.chosen) for a in (answer, reference))
+    both = sorted(one.keys() & other.keys())
+    if answer is reference or not both:
+        return None
+    difference = paired_difference(
+        {name: one[name] for name in both}, {name: other[name] for name in both}, seed=_SEED
+    )
+    return Change(variant=answer.variant, target=answer.target, difference=difference)
+
+
+def _by_subject(evaluation: Evaluation) -> dict[str, float]:
+    return {row.subject: row.scores[HEADLINE] for row in evaluation.per_trial.subjects}

@@ -1,0 +1,185 @@
+"""What a report is about: one question, put to several variants of a model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from offline.datasets.contract import About, Label
+from offline.predictions import Predictions
+
+Checkpoint = Literal["validation", "last", "best_test"]
+
+CHECKPOINTS: Mapping[Checkpoint, str] = {
+    "validation": "best on validation",
+    "last": "last epoch",
+    "best_test": "best on TEST",
+}
+"""Which epoch's weights answered, in words; the first is what a report speaks of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """How one unit learned.
+
+    Parameters
+    ----------
+    fold : str
+        Its fold.
+    seed : int
+        Its seed.
+    train_nll, validation_nll : tuple of float
+        Mean negative log likelihood in nats after each epoch.
+    chosen : int
+        Number of the epoch, from 1, that validation chose; 0 if there were no epochs.
+    """
+
+    fold: str
+    seed: int
+    train_nll: tuple[float, ...]
+    validation_nll: tuple[float, ...]
+    chosen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScalpMaps:
+    """Values over the scalp, one map a panel.
+
+    Parameters
+    ----------
+    title : str
+        What the values are, with their unit.
+    caption : str
+        Of whose windows, and how it was computed.
+    ch_names : tuple of str
+        Electrodes, in MNE's spelling.
+    panels : mapping of str to ndarray, shape (n_channels,)
+        By the panel's title.
+    n_windows : mapping of str to int
+        Windows that each panel is the mean of.
+    grid : ndarray of int, shape (n_rows, n_columns), or None
+        Where a model sees each electrode: its number, or -1. Draws the grid beside the scalp.
+    """
+
+    title: str
+    caption: str
+    ch_names: tuple[str, ...]
+    panels: Mapping[str, npt.NDArray[np.float64]]
+    n_windows: Mapping[str, int]
+    grid: npt.NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Variant:
+    """One run: a recipe with its overrides, all folds and seeds.
+
+    Parameters
+    ----------
+    name : str
+        In tables: ``"full"``, ``"w/o PKE"``.
+    run_id : str
+        Hash that its folder is named after.
+    answers : mapping
+        By checkpoint and target, one `Predictions` of all folds for each seed.
+    train_priors : mapping of str to mapping of str to sequence of float
+        By target and fold, shares of the classes in the training set.
+    curves : tuple of Curve
+        One for each fold and seed; none for a solved model.
+    choices : tuple of str
+        What the paper leaves open and what was taken, a sentence each.
+    maps : tuple of ScalpMaps
+        What the trained networks looked at.
+    n_missing : int
+        Units that are not done; a fold is in the numbers when it is done with every seed.
+    """
+
+    name: str
+    run_id: str
+    answers: Mapping[Checkpoint, Mapping[str, tuple[Predictions, ...]]]
+    train_priors: Mapping[str, Mapping[str, Sequence[float]]]
+    curves: tuple[Curve, ...] = ()
+    choices: tuple[str, ...] = ()
+    maps: tuple[ScalpMaps, ...] = ()
+    n_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """How items were shared out.
+
+    Parameters
+    ----------
+    protocol : str
+        Kind of the protocol.
+    settings : mapping
+        Its settings.
+    level : {"trial", "window"}
+        What was shared out.
+    disjoint : tuple of str
+        Groups of which no member has two roles in a fold.
+    leaky : bool
+        To reproduce a paper, never to believe.
+    test_chooses : bool
+        The test set chose the epoch.
+    n_folds : int
+        Folds.
+    digest : str
+        Of the split.
+    """
+
+    protocol: str
+    settings: Mapping[str, Any]
+    level: Literal["trial", "window"]
+    disjoint: tuple[str, ...]
+    leaky: bool
+    test_chooses: bool
+    n_folds: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Study:
+    """Variants that answered the same question on the same windows.
+
+    Parameters
+    ----------
+    name : str
+        Of the recipe.
+    about : About
+        The data set.
+    labels : mapping of str to Label
+        What was asked, by target.
+    design : Design
+        How items were shared out.
+    recipe : mapping
+        Of the first variant, as JSON holds it.
+    versions : mapping of str to str
+        Of the software that ran.
+    variants : tuple of Variant
+        The first is what the others are compared with.
+    """
+
+    name: str
+    about: About
+    labels: Mapping[str, Label]
+    design: Design
+    recipe: Mapping[str, Any]
+    versions: Mapping[str, str]
+    variants: tuple[Variant, ...]
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """Warnings that every table and figure bears."""
+        found = []
+        if self.design.leaky:
+            found.append("LEAKY PROTOCOL: it reproduces a paper and is no evidence")
+        if self.about.simulated:
+            found.append("SIMULATED: nobody was measured")
+        return tuple(found)
+
+    @property
+    def n_missing(self) -> int:
+        """Units of all variants that are not done."""
+        return sum(variant.n_missing for variant in self.variants)
