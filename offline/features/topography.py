@@ -55,7 +55,7 @@ class Topography(nn.Module):
         super().__init__()
         matrix = grid_matrix(ch_names) if layout == "grid" else spline_map_matrix(ch_names)
         self.matrix: Tensor
-        self.register_buffer("matrix", torch.tensor(matrix.T, dtype=torch.float32))
+        self.register_buffer("matrix", torch.tensor(matrix.T.copy(), dtype=torch.float32))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return maps, shape (batch, n_features, N_ROWS, N_COLUMNS).

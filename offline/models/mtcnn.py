@@ -84,8 +84,8 @@ class MTCNNSettings(NetworkSettings):
         return MTCNN(self, shapes)
 
     def extraction(self) -> dict[str, object]:
-        """Return what entropies and powers depend on."""
-        return {"kind": self.kind, "features": self.features}
+        """Return what entropies, powers and their baseline depend on."""
+        return {"kind": self.kind, "features": self.features, "baseline": self.baseline}
 
     def choices(self) -> tuple[str, ...]:
         """Return what the paper leaves open and what is taken, a sentence each, for the card."""

@@ -97,7 +97,7 @@ class LinearMachine(nn.Module):
 
     def take(self, solved: Any) -> None:
         """Copy the numbers of a fitted `sklearn.svm.SVC` of two classes."""
-        self.normal.copy_(torch.from_numpy(solved.coef_[0]))
+        self.normal.copy_(torch.tensor(solved.coef_[0]))
         self.offset.copy_(torch.tensor(solved.intercept_[0]))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -127,8 +127,8 @@ class KernelMachine(nn.Module):
 
     def take(self, solved: Any) -> None:
         """Copy the numbers of a fitted `sklearn.svm.SVC` of two classes."""
-        self.support = torch.from_numpy(solved.support_vectors_).to(self.support)
-        self.weights = torch.from_numpy(solved.dual_coef_[0]).to(self.weights)
+        self.support = torch.tensor(solved.support_vectors_).to(self.support)
+        self.weights = torch.tensor(solved.dual_coef_[0]).to(self.weights)
         self.gamma.copy_(torch.tensor(solved.gamma))
         self.offset.copy_(torch.tensor(solved.intercept_[0]))
 

@@ -1,99 +1,374 @@
 """What every network and its ablations promise, held to each of them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
+from graphs import graph_of, largest_difference
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor, nn
+from torch.nn import functional
 
-from offline.datasets.simulated import ROLES, SimulatedSettings
-from offline.models import MODELS
-from offline.models.prior_dfcn import Observation, PriorDFCN, PriorDFCNSettings
+from offline.features.bands import FOUR_BANDS_HZ
+from offline.models import MODELS, ModelSettings
+from offline.models.contract import Features, Network, NetworkSettings, Shapes, SolvedNetwork
+from offline.models.mtcnn import FAITHFUL
+from rtaffect.core.face_features import FACE_FEATURES
+from rtaffect.core.montages import EEG_15
+from rtaffect.core.spec import FrameSpec, SignalSpec, WindowSpec
 
-OFFLINE = Path(__file__).parents[2] / "offline"
-PARTS = {"__init__", "stfenet"}  # of other networks, with tests of their own
-TARGETS = {"valence": 2, "arousal": 3}
+MODEL_FILES = Path(__file__).parents[2] / "offline" / "models"
+PARTS = {"__init__", "contract", "stfenet", "readout"}  # of networks, with tests of their own
+BOTH = {"valence": 2, "arousal": 3}
+P, T, T_MAX = len(EEG_15), 2, 3
+
+RAW = WindowSpec(modalities={"eeg": SignalSpec(ch_names=EEG_15)})
+WITH_FACE = WindowSpec(
+    modalities={"eeg": SignalSpec(ch_names=EEG_15), "face": FrameSpec(ch_names=FACE_FEATURES)}
+)
+BANKED = WindowSpec(
+    window_s=0.5,
+    hop_s=0.5,
+    modalities={"eeg": SignalSpec(ch_names=EEG_15, bands_hz=FOUR_BANDS_HZ)},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way of setting up one kind of network; `exports` marks those with a graph of its own."""
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    windows: WindowSpec = RAW
+    targets: Mapping[str, int] = field(default_factory=lambda: BOTH)
+    exports: bool = False
+
+    def choose(self) -> NetworkSettings:
+        return MODELS[self.kind].model_validate({"kind": self.kind, **self.settings})
+
+    def build(self, seed: int = 3) -> Network:
+        torch.manual_seed(seed)
+        return self.choose().build(Shapes(windows=self.windows, targets=self.targets))
+
+
+def _dfcn(*, exports: bool = False, windows: WindowSpec = WITH_FACE, **settings: Any) -> Variant:
+    return Variant(kind="prior_dfcn", settings=settings, windows=windows, exports=exports)
+
+
+def _mtcnn(*, exports: bool = False, **settings: Any) -> Variant:
+    return Variant(kind="mtcnn", settings=settings, exports=exports)
+
+
+BANK = {"features": "filter_bank"}
 VARIANTS = {
-    "full": {},
-    "w/o PKE": {"prior": False},
-    "w/o NL block": {"non_local": False},
-    "w/o STFENet": {"stfenet": False},
-    "baseline": {"prior": False, "stfenet": False},
-    "scores as tokens": {"face_tokens": "scores"},
-    "linear power": {"power": "linear_power"},
+    "DFCN": _dfcn(exports=True),
+    "DFCN w/o PKE": _dfcn(prior=False),
+    "DFCN w/o NL block": _dfcn(non_local=False),
+    "DFCN w/o STFENet": _dfcn(stfenet=False),
+    "DFCN baseline": _dfcn(prior=False, stfenet=False),
+    "DFCN scores as tokens": _dfcn(face_tokens="scores", connectivity="signal", exports=True),
+    "DFCN linear power": _dfcn(power="linear_power"),
+    "DFCN without a face": _dfcn(windows=RAW),
+    "MT-CNN": _mtcnn(),
+    "MT-CNN faithful": Variant(
+        kind="mtcnn", settings=FAITHFUL.model_dump(mode="json"), windows=BANKED, exports=True
+    ),
+    "MT-CNN faithful, theta put right": Variant(
+        kind="mtcnn", settings={**BANK, "baseline": "mean"}, windows=BANKED
+    ),
+    "MT-CNN PSD only": _mtcnn(use_de=False),
+    "MT-CNN DE only": _mtcnn(use_psd=False),
+    "MT-CNN single task": Variant(kind="mtcnn", targets={"valence": 2}),
+    "MT-CNN no dropout": _mtcnn(dropout=0.0),
+    "MT-CNN no BN": _mtcnn(batch_norm=False, scale="training", layout="interpolated", exports=True),
+    "DGCNN": Variant(kind="dgcnn"),
+    "DGCNN of one polynomial": Variant(kind="dgcnn", settings={"order": 1}),
+    "DGCNN of three, directed": Variant(
+        kind="dgcnn", settings={"order": 3, "symmetric": False}, exports=True
+    ),
+    "DGCNN on a filter bank": Variant(kind="dgcnn", settings=BANK, windows=BANKED),
+    "SVM": Variant(kind="svm", exports=True),
+    "SVM linear": Variant(kind="svm", settings={"kernel": "linear"}, exports=True),
+    "SVM on a filter bank": Variant(kind="svm", settings=BANK, windows=BANKED),
 }
-P, N_FACE, T = 15, 29, 4
+EXPORTED = [name for name, variant in VARIANTS.items() if variant.exports]
 
 
-def test_every_network_is_registered() -> None:
-    assert {path.stem for path in (OFFLINE / "models").glob("*.py")} == set(MODELS) | PARTS
-
-
-def make(variant: str) -> PriorDFCN:
-    torch.manual_seed(3)
-    settings = PriorDFCNSettings.model_validate(VARIANTS[variant])
-    return MODELS["prior_dfcn"](settings, n_channels=P, n_face=N_FACE, sfreq=128.0, targets=TARGETS)
-
-
-def observe(n_sequences: int, *, seed: int = 0) -> Observation:
+def windows_of(spec: WindowSpec, n_sequences: int, *, seed: int = 0) -> dict[str, Tensor]:
+    """Return T windows a sequence, in which the left side tells valence, the right arousal."""
     generator = torch.Generator().manual_seed(seed)
+    labels = {name: x.repeat_interleave(T) for name, x in labels_of(n_sequences).items()}
     n = n_sequences * T
-    r = torch.rand(n, P, P, generator=generator) * 2 - 1
-    return Observation(
-        band_power=torch.randn(n, P, 5, generator=generator),
-        connectivity=(r + r.transpose(1, 2)) / 2,
-        face=torch.randn(n, N_FACE, generator=generator),
-        has_face=(torch.arange(n) % 3 > 0).float(),
-    )
+    eeg = spec.modalities["eeg"]
+    assert isinstance(eeg, SignalSpec)
+    n_times = round(spec.window_s * eeg.sfreq)
+    data = 10 * torch.randn(n, eeg.n_rows, n_times, generator=generator)
+    left = torch.tensor([name[-1] in "1357" for name in EEG_15]).repeat(eeg.n_rows // P)
+    right = torch.tensor([name[-1] in "2468" for name in EEG_15]).repeat(eeg.n_rows // P)
+    data *= (1 + labels["valence"][:, None] * left)[:, :, None]
+    wave = torch.sin(torch.arange(n_times) * 2 * torch.pi * 10 / eeg.sfreq)
+    data += 10 * (labels["arousal"][:, None] * right)[:, :, None] * wave
+    inputs = {"eeg": data}
+    if "face" in spec.modalities:
+        n_frames = round(spec.window_s * spec.modalities["face"].sfreq)
+        mask = (torch.arange(n) % 5 > 0).float()[:, None].expand(n, n_frames)
+        face = torch.randn(n, 29, n_frames, generator=generator)
+        face = face + labels["valence"][:, None, None]
+        inputs |= {"face": face * mask[:, None], "face_mask": mask.clone()}
+    return inputs
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_answers_have_the_targets_shape_and_repeat(variant: str) -> None:
-    model = make(variant).eval()
-    logits = model(observe(3), T)
-    assert {name: tuple(x.shape) for name, x in logits.items()} == {
-        "valence": (3, 2),
-        "arousal": (3, 3),
+def labels_of(n_sequences: int) -> dict[str, Tensor]:
+    number = torch.arange(n_sequences)
+    return {"valence": number % 2, "arousal": number % 3}
+
+
+def features_of(network: Network, inputs: Mapping[str, Tensor]) -> Features:
+    """Return features, with what the network takes off of them where it does."""
+    features = network.extract(inputs)
+    if network.uses_rest:
+        quiet = network.extract({name: 0.5 * x[:6] for name, x in inputs.items()})
+        rest = network.summarise(quiet)
+        features["rest"] = rest.expand(len(inputs["eeg"]), *rest.shape)
+    return features
+
+
+def solve(network: SolvedNetwork, features: Features, targets: Mapping[str, int]) -> None:
+    labels = labels_of(len(next(iter(features.values()))) // T)
+    network.solve(iter([(features, T)]), {name: labels[name] for name in targets}, seed=0)
+
+
+@cache
+def ready(name: str) -> tuple[Network, Features]:
+    """Return a network that could answer, in evaluation mode, and features of 8 sequences."""
+    variant = VARIANTS[name]
+    network = variant.build()
+    features = features_of(network, windows_of(variant.windows, 8))
+    network.fit_scales(features)
+    if isinstance(network, SolvedNetwork):
+        solve(network, features, variant.targets)
+    return network.eval(), features
+
+
+def rows_of(features: Mapping[str, Tensor], rows: slice) -> Features:
+    return {name: x[rows] for name, x in features.items()}
+
+
+@pytest.fixture(params=VARIANTS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_network_is_registered_and_held_to_this() -> None:
+    assert {path.stem for path in MODEL_FILES.glob("*.py")} == set(MODELS) | PARTS
+    assert {variant.kind for variant in VARIANTS.values()} == set(MODELS)
+
+
+def test_settings_survive_a_recipe(name: str) -> None:
+    settings = VARIANTS[name].choose()
+    adapter = TypeAdapter(ModelSettings)
+    assert adapter.validate_python(settings.model_dump(mode="json")) == settings
+    with pytest.raises(ValidationError, match="colour"):
+        adapter.validate_python({**settings.model_dump(mode="json"), "colour": "red"})
+
+
+def test_every_choice_is_said_in_the_card(name: str) -> None:
+    said = VARIANTS[name].choose().choices()
+    assert len(set(said)) == len(said) >= 3
+    assert all(x[0].isupper() and x.endswith(".") and "  " not in x for x in said)
+
+
+def test_answers_have_the_targets_shape_and_repeat(name: str) -> None:
+    network, features = ready(name)
+    logits = network(features, T)
+    assert {key: tuple(x.shape) for key, x in logits.items()} == {
+        key: (8, n) for key, n in VARIANTS[name].targets.items()
     }
-    again = model(observe(3), T)
-    assert all(torch.equal(logits[name], again[name]) for name in TARGETS)
+    again = network(features, T)
+    assert all(torch.equal(logits[key], again[key]) for key in logits)
+    assert network.encode(features).shape == (8 * T, *network.slice_shape)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_sequence_does_not_depend_on_its_batch(variant: str) -> None:
-    model = make(variant).eval()
-    many = observe(4)
-    one = Observation(*(x[T : 2 * T] for x in many))
-    together, alone = model(many, T), model(one, T)
-    for name in TARGETS:
-        torch.testing.assert_close(together[name][1:2], alone[name], atol=1e-5, rtol=1e-5)
+def test_one_seed_gives_one_network_and_another_another(name: str) -> None:
+    one, same, other = (VARIANTS[name].build(seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    learns = list(VARIANTS[name].build().parameters())
+    assert any(not torch.equal(one[key], other[key]) for key in one) or not learns
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_gradient_reaches_every_weight(variant: str) -> None:
-    model = make(variant).train()
-    loss = sum(x.square().sum() for x in model(observe(4), T).values())
-    assert isinstance(loss, torch.Tensor)
+def test_a_sequence_does_not_depend_on_its_batch(name: str) -> None:
+    network, features = ready(name)
+    together, alone = network(features, T), network(rows_of(features, slice(T, 2 * T)), T)
+    for key, x in together.items():
+        torch.testing.assert_close(x[1:2], alone[key], atol=1e-5, rtol=1e-5)
+
+
+def test_a_gradient_reaches_every_weight(name: str) -> None:
+    network = VARIANTS[name].build()
+    features = features_of(network, windows_of(VARIANTS[name].windows, 8))
+    network.fit_scales(features)
+    weights = dict(network.named_parameters())
+    if isinstance(network, SolvedNetwork):
+        assert not weights
+        return
+    loss = sum(x.square().sum() for x in network.train()(features, T).values())
+    assert isinstance(loss, Tensor)
     loss.backward()
-    dead = [name for name, w in model.named_parameters() if w.grad is None or not w.grad.any()]
-    assert not dead
+    assert not [key for key, w in weights.items() if w.grad is None or not w.grad.any()]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_constant_channels_and_an_absent_face_give_numbers(variant: str) -> None:
-    model = make(variant).eval()
-    nothing = Observation(*(torch.zeros_like(x) for x in observe(2)))
-    assert all(torch.isfinite(x).all() for x in model(nothing, T).values())
+def test_it_learns_a_few_sequences_by_heart(name: str) -> None:
+    variant = VARIANTS[name]
+    network = variant.build()
+    # A solver holds some sequences out to find out how sure it may be.
+    n_sequences = 24 if isinstance(network, SolvedNetwork) else 8
+    labels = {key: x for key, x in labels_of(n_sequences).items() if key in variant.targets}
+    features = features_of(network, windows_of(variant.windows, n_sequences))
+    network.fit_scales(features)
+    if isinstance(network, SolvedNetwork):
+        solve(network, features, variant.targets)
+        logits = network.eval()(features, T)
+        assert all((logits[key].argmax(dim=1) == y).all() for key, y in labels.items())
+        return
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
+    network.train()
+    for _ in range(200):
+        logits = network(features, T)
+        loss = torch.stack(
+            [functional.cross_entropy(logits[key], y) for key, y in labels.items()]
+        ).mean()
+        if loss.item() < 0.05:
+            break
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.05
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_every_choice_is_said_in_the_card(variant: str) -> None:
-    said = PriorDFCNSettings.model_validate(VARIANTS[variant]).choices()
-    assert len(said) == 4
-    assert all(sentence.endswith(".") for sentence in said)
+def test_weights_travel_through_a_file(name: str) -> None:
+    network, features = ready(name)
+    written = safetensors.torch.save(network.state_dict())
+    other = VARIANTS[name].build(seed=99).eval()
+    other.load_state_dict(safetensors.torch.load(written))
+    expected, got = network(features, T), other(features, T)
+    assert all(torch.equal(expected[key], got[key]) for key in expected)
 
 
-def test_nobody_has_two_roles_in_the_simulated_data_set() -> None:
-    seeds = SimulatedSettings(n_train=5, n_validation=3, n_test=4, first_seed=7).seeds()
-    assert tuple(seeds) == ROLES
-    everybody = [seed for group in seeds.values() for seed in group]
-    assert sorted(everybody) == list(range(7, 19))
+@pytest.mark.parametrize("flat", ["one channel", "everything"])
+def test_silence_gives_numbers_and_gradients(name: str, flat: str) -> None:
+    network = VARIANTS[name].build()
+    inputs = windows_of(VARIANTS[name].windows, 4)
+    if flat == "one channel":
+        inputs["eeg"][:, 3] = 7.0
+    else:
+        inputs = {key: torch.zeros_like(x) for key, x in inputs.items()}
+    features = features_of(network, inputs)
+    assert all(torch.isfinite(x).all() for x in features.values())
+    network.fit_scales(features)
+    if isinstance(network, SolvedNetwork):
+        solve(network, features, VARIANTS[name].targets)
+    logits = network.train()(features, T)
+    assert all(torch.isfinite(x).all() for x in logits.values())
+    if not isinstance(network, SolvedNetwork):
+        torch.stack([x.square().sum() for x in logits.values()]).sum().backward()
+        grads = [w.grad for w in network.parameters() if w.grad is not None]
+        assert all(torch.isfinite(grad).all() for grad in grads)
+
+
+def test_scales_are_those_of_the_rows_given_and_of_no_others(name: str) -> None:
+    variant = VARIANTS[name]
+    network, fresh = variant.build(), variant.build()
+    features = features_of(network, windows_of(variant.windows, 8))
+    before = {key: x.clone() for key, x in network.state_dict().items()}
+    features_of(network, windows_of(variant.windows, 8, seed=5))
+    assert all(torch.equal(x, network.state_dict()[key]) for key, x in before.items())
+    network.fit_scales(rows_of(features, slice(0, 8)))
+    network.fit_scales(rows_of(features, slice(8, 16)))
+    fresh.fit_scales(rows_of(features, slice(8, 16)))
+    assert all(torch.equal(x, fresh.state_dict()[key]) for key, x in network.state_dict().items())
+
+
+def test_a_monitor_sees_channels_first(name: str) -> None:
+    network, features = ready(name)
+    assert all(x.shape[:2] == (8 * T, P) for x in network.look(features).values())
+
+
+def test_without_a_modality_is_as_if_it_had_been_missing(name: str) -> None:
+    variant = VARIANTS[name]
+    network, features = ready(name)
+    nobody, everybody = torch.zeros(8 * T, dtype=torch.bool), torch.ones(8 * T, dtype=torch.bool)
+    same = network.without("face", dict(features), nobody)
+    assert all(torch.equal(same[key], x) for key, x in features.items())
+    inputs = windows_of(variant.windows, 8)
+    faceless = inputs | {key: 0 * x for key, x in inputs.items() if key.startswith("face")}
+    expected = network(features_of(network, faceless), T)
+    got = network(network.without("face", dict(features), everybody), T)
+    assert all(torch.allclose(expected[key], got[key], atol=1e-6) for key in expected)
+
+
+def test_equal_extractions_share_features(name: str) -> None:
+    _, features = ready(name)
+    mine = VARIANTS[name]
+    for other, variant in VARIANTS.items():
+        if variant.windows is mine.windows and (
+            variant.choose().extraction() == mine.choose().extraction()
+        ):
+            theirs = ready(other)[1]
+            assert theirs.keys() == features.keys()
+            assert all(torch.equal(theirs[key], x) for key, x in features.items())
+
+
+class EncoderGraph(nn.Module):
+    """Windows -> slices and what a monitor looks at, as one function of arrays."""
+
+    def __init__(self, network: Network, names: list[str]) -> None:
+        super().__init__()
+        self.network = network
+        self.names = names
+
+    def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
+        inputs = dict(zip(self.names, arrays, strict=True))
+        rest = {key: inputs.pop(key) for key in ("rest",) if key in inputs}
+        features = self.network.extract(inputs) | rest
+        return (self.network.encode(features), *self.network.look(features).values())
+
+
+class HeadGraph(nn.Module):
+    """Slices -> logits, as a tuple."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.head(slices).values())
+
+
+@pytest.mark.parametrize("exported", EXPORTED)
+def test_the_encoders_graph_answers_as_torch_does(exported: str) -> None:
+    network, features = ready(exported)
+    inputs = windows_of(VARIANTS[exported].windows, 8)
+    if network.uses_rest:
+        inputs["rest"] = features["rest"].contiguous()
+    encoder = EncoderGraph(network, list(inputs))
+    outputs = ["slice", *network.look(features)]
+    runner = graph_of(encoder, {key: x[:1] for key, x in inputs.items()}, outputs)
+    for row in range(4):
+        window = {key: x[row : row + 1] for key, x in inputs.items()}
+        assert largest_difference(runner, encoder, window, outputs) <= 1e-5
+
+
+@pytest.mark.parametrize("exported", EXPORTED)
+def test_the_heads_graph_answers_as_torch_does_at_every_t(exported: str) -> None:
+    network, features = ready(exported)
+    slices = network.encode(features).detach()[None]
+    head, outputs = HeadGraph(network.head), list(VARIANTS[exported].targets)
+    free = {"slices": {1: torch.export.Dim("n_slices", min=1, max=T_MAX)}}
+    runner = graph_of(head, {"slices": slices[:, :T_MAX]}, outputs, free=free)
+    for n_slices in range(1, T_MAX + 1):
+        assert largest_difference(runner, head, {"slices": slices[:, -n_slices:]}, outputs) <= 1e-5
