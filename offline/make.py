@@ -1,211 +1,193 @@
-"""From a recipe to a bundle: read, fit, calibrate, measure, export."""
+"""From a finished run to a bundle."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from offline.datasets.participant import Participant
-from offline.datasets.simulated import FIRST_RESERVED_SEED, read_simulated
-from offline.evaluation import evaluate, fit_temperature, skill
-from offline.export import export_bundle
-from offline.models import MODELS
-from offline.recipe import BundleSettings, Recipe
-from offline.training import Epoch, Sequences, make_sequences, predict, train
+from offline.datasets.contract import Dataset, Label
+from offline.datasets.windows import read_windows
+from offline.errors import RunError
+from offline.export import Windows, export_bundle
+from offline.metrics.evaluation import Evaluation, evaluate
+from offline.predictions import Predictions, concatenate, read_predictions
+from offline.recipe import Recipe
+from offline.runs.folder import unit_folder, verify
+from offline.runs.plan import Unit
+from offline.runs.record import RunRecord, read_record, read_run_split, units_of
+from offline.table import labels_of, shapes_of
+from offline.unit import PREDICTIONS, Facts, read_facts, read_network, without
 from rtaffect.bundle import Bundle
-from rtaffect.manifest import Metric, Target, Training
+from rtaffect.manifest import DataSet, Metric, Target, Training
 
-CLASSES = ("low", "high")
-EDGES = (-1.0, 0.0, 1.0)
-
-_CARD = """\
-{summary}
-
-Trained on {n_train} SIMULATED participants and tested on {n_test} others. Nobody was measured:
-what it has learned is a simulation. On a person's EEG it shows that the pipeline runs, and says
-nothing about what the person feels. Not a medical device.
-
-Input: {inputs}. It answers from {t_min} to {t_max} consecutive windows of {window_s:g} s.
-Truth: the course's mean over the newest window; "high" is above 0.
-
-On the held-out participants (95 % interval over participants):
-{results}
-
-Participants from seed {first_reserved} on were not used at all.
-
-What the paper leaves open, and what is taken here:
-{choices}
-- The head looks back on {t_min} to {t_max} windows (the paper: 20), trained on random numbers of
-  them; the epoch is chosen, and probabilities are calibrated, on {n_validation} validation
-  participants.
-"""
+_N_EXAMPLES = 16
+_PACKAGES = ("torch", "onnx", "numpy", "scipy", "rtaffect")
 
 
-class Reporter(Protocol):
-    """Hears how far a run is; called on the run's own thread."""
-
-    def on_participant(self, n_done: int, n_total: int) -> None:
-        """Hear that a participant's windows were read."""
-
-    def on_epoch(self, epoch: Epoch) -> None:
-        """Hear that an epoch ended."""
-
-
-def make_bundle(
-    recipe: Recipe, wanted: BundleSettings, folder: Path, *, command: str, reporter: Reporter
+def export_run(
+    run: Path, out: Path, *, fold: str | None = None, seed: int | None = None, command: str = ""
 ) -> Bundle:
-    """Train one bundle of a recipe and write it.
+    """Export one unit of a run as the bundle that its recipe describes.
+
+    The metrics are those of all finished folds of the run: of what the procedure gives with new
+    people, of which the exported weights are one outcome.
 
     Parameters
     ----------
-    recipe : Recipe
-        The whole recipe; it is kept in the manifest.
-    wanted : BundleSettings
-        Which of its bundles.
-    folder : Path
-        Where to write it; an older one there is replaced.
+    run : Path
+        Folder of the run.
+    out : Path
+        Folder for bundles; this one gets a folder of its own in it.
+    fold : str, optional
+        Whose weights; may be left out where there is one.
+    seed : int, optional
+        Of the recipe's seeds; the first one by default.
     command : str
         What was typed, for the manifest.
-    reporter : Reporter
-        Told how far it is.
-
-    Returns
-    -------
-    Bundle
-        Read back and verified.
 
     Raises
     ------
+    RunError
+        The recipe describes no bundle, the unit is not done, or there are several folds and none
+        was chosen.
     BundleError
-        The export does not answer as the model does.
+        The export does not answer as the network does.
     """
-    spec = wanted.windows()
-    people = _read(recipe, wanted, reporter)
-    torch.manual_seed(recipe.seed)
-    model = MODELS[wanted.model.kind](
-        wanted.model,
-        n_channels=len(spec.modalities["eeg"].ch_names),
-        n_face=len(spec.modalities["face"].ch_names) if wanted.face else 0,
-        sfreq=spec.modalities["eeg"].sfreq,
-        targets=dict.fromkeys(people["train"][0].truth, len(CLASSES)),
-    )
-    model.encoder.fit_scales(
-        {key: torch.from_numpy(array) for key, array in person.inputs.items()}
-        for person in people["train"]
-    )
-    sequences = {
-        role: make_sequences(model, group, window_s=spec.window_s, t_max=wanted.t_max)
-        for role, group in people.items()
-    }
-    train(model, sequences, recipe.optimiser, seed=recipe.seed, report=reporter.on_epoch)
-    targets, metrics = _measure(model, sequences, with_face=wanted.face, seed=recipe.seed)
+    record = read_record(run)
+    recipe = record.recipe()
+    text = recipe.bundle
+    if text is None:
+        msg = "A recipe must describe its bundle to be exported: add bundle: {name, title, summary}"
+        raise RunError(f"{msg} to that of run {record.id}.")
+    split = read_run_split(run, record)
+    unit = _choose(record, units_of(record, split), fold, seed)
+    folder = unit_folder(run.parent, unit)
+    verify(folder)
+    facts = read_facts(folder)
+    dataset = recipe.dataset.open()
+    labels = labels_of(recipe, dataset)
+    network = read_network(recipe, labels, folder)
+    evaluations, metrics = _measure(run, units_of(record, split), recipe)
     training = Training(
         command=command,
-        recipe=recipe.model_dump(mode="json"),
+        recipe=recipe.model_dump(mode="json", exclude={"dataset": {"path", "root"}}),
         versions={"python": platform.python_version()}
-        | {name: version(name) for name in ("torch", "onnx", "numpy", "scipy", "rtaffect")},
-        participants={role: tuple(p.name for p in group) for role, group in people.items()},
-        n_sequences={role: len(data.rows) for role, data in sequences.items()},
+        | {name: version(name) for name in _PACKAGES},
+        participants={role: tuple(names) for role, names in facts.subjects.items()},
+        n_sequences=facts.n_sequences,
         metrics=metrics,
+        data=_data_set(dataset),
+        protocol={
+            "kind": split.protocol,
+            "settings": dict(split.settings),
+            "fold": unit.fold,
+            "n_folds": len(split.folds),
+            "digest": split.digest,
+        },
+        leaky=facts.leaky,
+        checkpoint="validation",
     )
     return export_bundle(
-        model,
-        folder,
-        name=wanted.name,
-        title=wanted.title,
-        description=_card(recipe, wanted, metrics),
-        simulated=True,
-        windows=spec,
-        t_min=wanted.t_min,
-        t_max=wanted.t_max,
-        targets=targets,
+        network,
+        out / text.name,
+        shapes=shapes_of(recipe, labels),
+        name=text.name,
+        title=text.title,
+        summary=text.summary,
+        choices=recipe.model.choices(),
+        t_min=recipe.sequences.t_min,
+        t_max=recipe.sequences.t_max,
+        targets=_targets(labels, facts, evaluations),
         training=training,
-        examples=_examples(people["test"][0], n_windows=max(8, wanted.t_max)),
+        examples=_examples(recipe, dataset, facts.subjects["test"][0]),
     )
 
 
-def _read(
-    recipe: Recipe, wanted: BundleSettings, reporter: Reporter
-) -> dict[str, list[Participant]]:
-    roles = recipe.dataset.seeds()
-    n_total = sum(len(seeds) for seeds in roles.values())
-    people: dict[str, list[Participant]] = {role: [] for role in roles}
-    owners = [role for role, seeds in roles.items() for _ in seeds]
-    everybody = [seed for seeds in roles.values() for seed in seeds]
-    readings = read_simulated(recipe.dataset, wanted.windows(), everybody)
-    for n_done, (role, person) in enumerate(zip(owners, readings, strict=True), start=1):
-        people[role].append(person)
-        reporter.on_participant(n_done, n_total)
-    return people
-
-
-def _examples(person: Participant, *, n_windows: int) -> dict[str, Tensor]:
-    """Return some windows, as many again without a face where there may be one."""
-    picks = np.arange(n_windows) % len(person.index)
-    windows = {key: torch.from_numpy(array[picks]) for key, array in person.inputs.items()}
-    return {
-        key: torch.cat([x, torch.zeros_like(x) if key.startswith("face") else x])
-        for key, x in windows.items()
-    }
+def _choose(record: RunRecord, units: Sequence[Unit], fold: str | None, seed: int | None) -> Unit:
+    folds = list(dict.fromkeys(unit.fold for unit in units))
+    if fold is None and len(folds) > 1:
+        msg = f"Run {record.id} has several folds; choose one with --fold: {', '.join(folds)}."
+        raise RunError(msg)
+    wanted = (fold or folds[0], units[0].seed if seed is None else seed)
+    for unit in units:
+        if (unit.fold, unit.seed) == wanted:
+            return unit
+    msg = f"Run {record.id} must have fold {wanted[0]} with seed {wanted[1]}, but it has not."
+    raise RunError(msg)
 
 
 def _measure(
-    model: torch.nn.Module, sequences: Mapping[str, Sequences], *, with_face: bool, seed: int
-) -> tuple[dict[str, Target], dict[str, dict[str, Metric]]]:
-    """Calibrate on the validation participants, then look at the test participants once."""
-    validation, test = sequences["validation"], sequences["test"]
-    raw = {"validation": predict(model, validation), "test": predict(model, test)}
-    blind = predict(model, test, without_face=True) if with_face else {}
-    targets, metrics = {}, {}
-    for name, labels in sequences["train"].labels.items():
-        # One more of each, so that a class that nobody had is unlikely, not impossible.
-        counts = torch.bincount(labels, minlength=len(CLASSES)).double() + 1
-        prior: Tensor = counts / counts.sum()
-        temperature = fit_temperature(raw["validation"][name], validation.labels[name])
-        logits = raw["test"][name] / temperature
-        metrics[name] = evaluate(logits, test, name, prior=prior, seed=seed)
-        if name in blind:
-            faceless = evaluate(blind[name] / temperature, test, name, prior=prior, seed=seed)
-            metrics[name] |= {
-                f"{key}_without_face": faceless[key] for key in ("balanced_accuracy", "correlation")
+    run: Path, units: Sequence[Unit], recipe: Recipe
+) -> tuple[Mapping[str, Evaluation], Mapping[str, Mapping[str, Metric]]]:
+    """Return the evaluation of each target, and what of it stands in the manifest."""
+    folders = [unit_folder(run.parent, unit) for unit in units]
+    done = [folder for folder in folders if (folder / PREDICTIONS).exists()]
+    seeds: dict[int, list[Path]] = {}
+    for folder in done:
+        seeds.setdefault(read_facts(folder).seed, []).append(folder)
+    priors = {read_facts(folder).fold: read_facts(folder).priors for folder in done}
+    evaluations, metrics = {}, {}
+    for target in next(iter(priors.values())):
+        prior = {fold: by_target[target] for fold, by_target in priors.items()}
+        found = evaluate(_pooled(seeds, PREDICTIONS, target), train_prior=prior, seed=0)
+        evaluations[target] = found
+        kept = dict(found.per_window.scores)
+        kept["majority_accuracy"] = found.per_window.trivial["majority"]["accuracy"]
+        kept["always_high_f1_high"] = found.per_window.trivial["always_high"]["f1_high"]
+        kept["balanced_accuracy_per_trial"] = found.per_trial.scores["balanced_accuracy"]
+        for modality in recipe.training.modality_dropout:
+            said = _pooled(seeds, without(modality), target)
+            blind = evaluate(said, train_prior=prior, seed=0).per_window.scores
+            kept |= {
+                f"{name}_without_{modality}": blind[name]
+                for name in ("balanced_accuracy", "correlation")
+                if name in blind
             }
+        metrics[target] = kept
+    return evaluations, metrics
+
+
+def _pooled(seeds: Mapping[int, list[Path]], file: str, target: str) -> list[Predictions]:
+    return [
+        concatenate([read_predictions(folder / file)[target] for folder in folders])
+        for folders in seeds.values()
+    ]
+
+
+def _targets(
+    labels: Mapping[str, Label], facts: Facts, evaluations: Mapping[str, Evaluation]
+) -> dict[str, Target]:
+    targets = {}
+    for name, label in labels.items():
+        scores = evaluations[name].per_window.scores
+        skill = 1.0 - scores["nll"].value / scores["prior_nll"].value
         targets[name] = Target(
-            classes=CLASSES,
-            edges=EDGES,
-            prior=tuple(prior.tolist()),
-            skill=skill(logits, test.labels[name], prior),
-            temperature=temperature,
+            classes=label.classes,
+            edges=label.unit_edges(),
+            prior=tuple(facts.priors[name]),
+            skill=min(1.0, max(0.0, skill)),
+            temperature=facts.temperatures[name],
         )
-    return targets, metrics
+    return targets
 
 
-def _card(
-    recipe: Recipe, wanted: BundleSettings, metrics: Mapping[str, Mapping[str, Metric]]
-) -> str:
-    results = "\n".join(
-        f"- {target}: {name.replace('_', ' ')} {m.value:.3f} [{m.ci_low:.3f}, {m.ci_high:.3f}]"
-        for target, table in metrics.items()
-        for name, m in table.items()
-        if name.startswith(("balanced_accuracy", "correlation", "trivial_accuracy"))
+def _data_set(dataset: Dataset) -> DataSet:
+    about = dataset.about
+    return DataSet(
+        kind=about.kind,
+        title=about.title,
+        reference=about.reference,
+        licence=about.licence,
+        simulated=about.simulated,
     )
-    spec = wanted.windows()
-    n_channels = len(spec.modalities["eeg"].ch_names)
-    return _CARD.format(
-        summary=wanted.summary.strip(),
-        n_train=recipe.dataset.n_train,
-        n_test=recipe.dataset.n_test,
-        inputs=f"{n_channels} EEG channels"
-        + (", and facial features if any" if wanted.face else ""),
-        t_min=wanted.t_min,
-        t_max=wanted.t_max,
-        window_s=spec.window_s,
-        results=results,
-        first_reserved=FIRST_RESERVED_SEED,
-        n_validation=recipe.dataset.n_validation,
-        choices="\n".join(f"- {choice}" for choice in wanted.model.choices()),
-    )
+
+
+def _examples(recipe: Recipe, dataset: Dataset, subject: str) -> Windows:
+    """Return real windows of a test subject."""
+    recording = next(dataset.recordings(subject))
+    windows = read_windows(recording, recipe.windows.spec(), hop_s=recipe.windows.train_hop_s)
+    picks = np.resize(np.arange(len(windows.index)), max(_N_EXAMPLES, recipe.sequences.t_max))
+    return {name: torch.from_numpy(array[picks]) for name, array in windows.inputs.items()}

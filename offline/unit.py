@@ -33,6 +33,11 @@ SELECTIONS = {"last": "predictions_last.parquet", "best_test": "predictions_best
 """Beside `PREDICTIONS`, whose epoch the validation items chose: what other epochs said."""
 
 
+def without(modality: str) -> str:
+    """Return the file of what was said with a modality taken away."""
+    return f"predictions_without_{modality}.parquet"
+
+
 class Reporter(Protocol):
     """Hears how far a unit is; called in the unit's own process."""
 
@@ -236,7 +241,10 @@ def finish_unit(
         }
         said = _predictions(predict(network, data["test"]), data["test"], temperatures, fold.name)
         write_predictions(folder / SELECTIONS.get(selection, PREDICTIONS), said)
-    network.eval()
+    for modality in recipe.training.modality_dropout:  # the best weights are in place now
+        logits = predict(network, data["test"], missing=modality)
+        blind = _predictions(logits, data["test"], temperatures, fold.name)
+        write_predictions(folder / without(modality), blind)
     save_file({k: x.contiguous() for k, x in trained.best.items()}, folder / WEIGHTS)
     facts = Facts(
         fold=fold.name,

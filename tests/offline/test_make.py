@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offline.errors import RunError
+from offline.make import export_run
+from offline.predictions import read_predictions
+from offline.recipe import Recipe
+from offline.runs.folder import unit_folder, work_folder
+from offline.runs.plan import Run
+from offline.runs.record import this_session, write_record
+from offline.runs.trainer import plan_run
+from offline.table import read_table
+from offline.unit import PREDICTIONS, run_unit
+from rtaffect.bundle import load_bundle
+from rtaffect.core.window import Flag
+from rtaffect.decode.decoder import Decoder
+from rtaffect.windows import open_windows
+
+DATA = {
+    "kind": "simulated",
+    "n_subjects": 4,
+    "n_trials": 4,
+    "trial_s": 9,
+    "rest_s": 6,
+    "sfreq": 128,
+}
+BUNDLE = {"name": "tiny", "title": "Tiny", "summary": "For tests."}
+PORTIONS = {"kind": "portions", "train": 2, "validation": 1, "test": 1}
+BANDS = {"theta": [4, 8], "alpha": [8, 14], "beta": [14, 31], "gamma": [31, 45]}
+RECIPES = {
+    "prior_dfcn": {
+        "windows": {"montage": "EEG_15", "face": True},
+        "model": {"kind": "prior_dfcn", "maps": [2]},
+        "sequences": {"t_max": 2},
+        "training": {"max_epochs": 1, "modality_dropout": {"face": 0.3}},
+    },
+    "mtcnn_live": {
+        "windows": {"montage": "EEG_32"},
+        "model": {"kind": "mtcnn"},
+        "training": {"max_epochs": 1},
+    },
+    "mtcnn_faithful": {
+        "windows": {"window_s": 0.5, "train_hop_s": 0.5, "bands_hz": BANDS},
+        "model": {"kind": "mtcnn", "features": "filter_bank", "baseline": "mean_with_theta"},
+        "training": {"max_epochs": 1},
+    },
+    "dgcnn": {"model": {"kind": "dgcnn"}, "training": {"max_epochs": 1}},
+    "svm": {"windows": {"montage": "EEG_15"}, "model": {"kind": "svm"}},
+}
+
+
+def finished_run(root: Path, **changes: object) -> tuple[Path, Run]:
+    """Carry out every unit of a recipe, and return the run's folder."""
+    settings = {"name": "tiny", "dataset": DATA, "protocol": PORTIONS, "bundle": BUNDLE}
+    recipe = Recipe.model_validate(settings | changes)
+    table = read_table(recipe, root / "cache")
+    run = plan_run("full", recipe, table)
+    write_record(root, run, this_session("test"))
+    for unit in run.units:
+        with work_folder(unit_folder(root, unit)) as folder:
+            assert folder is not None
+            run_unit(recipe, table, run.split, unit.fold, unit.seed, folder)
+    return root / run.id, run
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_bundle_answers_in_the_runtime_as_the_unit_did(name: str, tmp_path: Path) -> None:
+    folder, run = finished_run(tmp_path, **RECIPES[name])
+    bundle = load_bundle(export_run(folder, tmp_path / "bundles").path)
+    assert bundle.path == tmp_path / "bundles" / "tiny"
+    recipe = run.recipe
+    dataset = recipe.dataset.open()
+    said = read_predictions(unit_folder(tmp_path, run.units[0]) / PREDICTIONS)["valence"]
+    expected = dict(zip(said.window.tolist(), said.log_p, strict=True))
+    decoder = Decoder(bundle)
+    (recording,) = dataset.recordings(said.subject[0])
+    n_compared = 0
+    with recording.open() as source:
+        for window in open_windows(source, bundle.manifest.windows):
+            estimate = decoder.decode(window).estimate
+            if bundle.manifest.rest is not None:
+                assert ("baseline", Flag.MISSING) in estimate.flags
+                continue
+            number = window.t_end / recipe.windows.train_hop_s
+            if not (number.is_integer() and estimate.targets and int(number) in expected):
+                continue
+            trial = said.trial[said.window == int(number)][0]
+            n_alike = sum(said.trial == trial)
+            if n_alike and estimate.n_slices == 1:
+                answer = estimate.targets["valence"].probabilities
+                np.testing.assert_allclose(answer, np.exp(expected[int(number)]), atol=2e-4)
+                n_compared += 1
+    assert n_compared > 0 or bundle.manifest.rest is not None or recipe.sequences.t_max > 1
+
+
+def test_what_a_bundle_says_of_itself_is_what_was_measured(tmp_path: Path) -> None:
+    folder, run = finished_run(tmp_path, **RECIPES["prior_dfcn"])
+    manifest = export_run(folder, tmp_path, command="typed").manifest
+    training = manifest.training
+    assert training.command == "typed"
+    assert training.participants["test"] == ("simulated-0003",) or len(
+        training.participants["test"]
+    )
+    assert not set(training.participants["test"]) & set(training.participants["train"])
+    assert {"balanced_accuracy", "balanced_accuracy_without_face"} <= set(
+        training.metrics["valence"]
+    )
+    said = read_predictions(unit_folder(tmp_path, run.units[0]) / PREDICTIONS)["valence"]
+    hits = said.log_p.argmax(axis=1) == said.label
+    assert training.metrics["valence"]["accuracy"].value == pytest.approx(hits.mean())
+    assert manifest.simulated
+    assert not training.leaky
+    assert "SIMULATED" in manifest.description
+    assert manifest.targets["valence"].edges == (-1.0, 0.0, 1.0)
+
+
+def test_a_leaky_run_makes_a_stamped_bundle_that_weighs_nothing(tmp_path: Path) -> None:
+    folder, _ = finished_run(
+        tmp_path,
+        windows={"montage": "EEG_15"},
+        model={"kind": "svm"},
+        protocol={"kind": "windows", "n_folds": 2},
+    )
+    manifest = export_run(folder, tmp_path, fold="1").manifest
+    assert manifest.title.startswith("[LEAKY]")
+    assert manifest.training.leaky
+    assert {target.skill for target in manifest.targets.values()} == {0.0}
+
+
+def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
+    recipe = {"windows": {"montage": "EEG_15"}, "model": {"kind": "svm"}}
+    folder, run = finished_run(tmp_path, protocol={"kind": "loso", "n_validation": 1}, **recipe)
+    with pytest.raises(RunError, match="several folds"):
+        export_run(folder, tmp_path)
+    with pytest.raises(RunError, match="must have fold nobody"):
+        export_run(folder, tmp_path, fold="nobody")
+    bundle = export_run(folder, tmp_path, fold="simulated-0002")
+    assert bundle.manifest.training.participants["test"] == ("simulated-0002",)
+    assert bundle.manifest.training.protocol["n_folds"] == 4
+    unit = next(unit for unit in run.units if unit.fold == "simulated-0001")
+    (unit_folder(tmp_path, unit) / "DONE").unlink()
+    with pytest.raises(RunError, match="must be done"):
+        export_run(folder, tmp_path, fold="simulated-0001")
+    bare, _ = finished_run(tmp_path / "bare", bundle=None, **recipe)
+    with pytest.raises(RunError, match="describe its bundle"):
+        export_run(bare, tmp_path)
