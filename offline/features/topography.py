@@ -101,7 +101,7 @@ def spline_map_matrix(ch_names: Sequence[str]) -> Floats:
     """Return the matrix that interpolates channels at every pixel's place on the head.
 
     The map is an azimuthal equidistant projection: distance from its centre is the angle from the
-    vertex, and its rim lies at 100 degrees.
+    vertex, and its rim lies at 100 degrees; values are those at the middle of each pixel.
 
     Parameters
     ----------
@@ -119,11 +119,13 @@ def spline_map_matrix(ch_names: Sequence[str]) -> Floats:
         A channel has no known position, or there are too few.
     """
     rows, columns = np.meshgrid(
-        np.linspace(1, -1, N_ROWS), np.linspace(-1, 1, N_COLUMNS), indexing="ij"
+        1 - (2 * np.arange(N_ROWS) + 1) / N_ROWS,
+        (2 * np.arange(N_COLUMNS) + 1) / N_COLUMNS - 1,
+        indexing="ij",
     )
     front, right = rows.ravel(), columns.ravel()
     radius = np.hypot(front, right)
-    inside = radius <= 1.0 + 1e-9
+    inside = radius <= 1.0
     angle, direction = np.radians(_RIM_DEG) * radius, np.arctan2(front, right)
     pixels = np.stack(
         [

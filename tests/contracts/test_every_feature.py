@@ -119,8 +119,8 @@ def _scatter(arrays: Arrays) -> np.ndarray:
 def _mne_map(arrays: Arrays) -> np.ndarray:
     """Interpolate with MNE, as if every pixel inside the head were a bad electrode there."""
     rows, columns = np.indices((8, 9))
-    front, right = 1 - 2 * rows / 7, columns / 4 - 1
-    inside = front**2 + right**2 <= 1 + 1e-9
+    front, right = 1 - (rows + 0.5) / 4, (columns + 0.5) / 4.5 - 1
+    inside = front**2 + right**2 <= 1
     angle = np.deg2rad(100) * np.sqrt(front**2 + right**2)
     direction = np.arctan2(front, right)
     pixels = np.stack(
