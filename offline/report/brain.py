@@ -27,6 +27,9 @@ def _draw(maps: ScalpMaps, *, name: str, of: str) -> Drawing:
     figure, panels = new_panels(n_rows, len(maps.panels), width=2.1, height=2.3)
     values = np.concatenate([panel[np.isfinite(panel)] for panel in maps.panels.values()])
     limits = (float(values.min()), float(values.max()))
+    if maps.is_signed:
+        most = float(np.abs(values).max())
+        limits = (-most, most)
     info = mne.create_info(list(maps.ch_names), sfreq=1.0, ch_types="eeg")
     # one head under two names: MNE renamed it
     known = {"colin27_1005", "standard_1005"} & set(mne.channels.get_builtin_montages())

@@ -26,13 +26,15 @@ if TYPE_CHECKING:  # a recipe knows every network, which loads torch
 STUDY_ENDING = ".study.json"
 
 
-def gather(paths: Sequence[Path]) -> list[Study]:
+def gather(paths: Sequence[Path], *, cache: Path | None) -> list[Study]:
     """Read runs, and put those that can be compared into one study.
 
     Parameters
     ----------
     paths : sequence of Path
         Files ``*.study.json`` that a sweep wrote, folders of runs, or folders that hold studies.
+    cache : Path or None
+        Folder of features, to look at what trained networks saw; None leaves that out.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def gather(paths: Sequence[Path]) -> list[Study]:
     """
     by_question: dict[str, Study] = {}
     for name, folder, variant in _runs(paths):
-        study = _read_run(folder, name=name, variant=variant)
+        study = _read_run(folder, name=name, variant=variant, cache=cache)
         question = f"{name} {study.about.kind} {study.design.protocol} {study.design.settings}"
         question += f" {study.design.leaky}"
         if question in by_question:
@@ -70,7 +72,9 @@ def _runs(paths: Sequence[Path]) -> list[tuple[str, Path, str]]:
     return found
 
 
-def _read_run(folder: Path, *, name: str, variant: str) -> Study:
+def _read_run(folder: Path, *, name: str, variant: str, cache: Path | None) -> Study:
+    from offline.report.looks import look_at_run
+
     record = read_record(folder)
     recipe, split = record.recipe(), read_run_split(folder, record)
     units = units_of(record, split)
@@ -104,6 +108,7 @@ def _read_run(folder: Path, *, name: str, variant: str) -> Study:
                 train_priors=_train_priors(counted),
                 curves=tuple(_curve(unit, path) for unit, path in counted.items()),
                 choices=recipe.model.choices(),
+                maps=look_at_run(folder, counted, cache) if cache is not None else (),
                 n_missing=len(units) - len(done),
             ),
         ),

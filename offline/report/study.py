@@ -60,7 +60,9 @@ class ScalpMaps:
     n_windows : mapping of str to int
         Windows that each panel is the mean of.
     grid : ndarray of int, shape (n_rows, n_columns), or None
-        Where a model sees each electrode: its number, or -1. Draws the grid beside the scalp.
+        Where a model sees each electrode: its number, or -1. Draws the grid above the scalp.
+    is_signed : bool
+        Values lie around 0, and so do the colours.
     """
 
     title: str
@@ -69,6 +71,7 @@ class ScalpMaps:
     panels: Mapping[str, npt.NDArray[np.float64]]
     n_windows: Mapping[str, int]
     grid: npt.NDArray[np.int64] | None = None
+    is_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
