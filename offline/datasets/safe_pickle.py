@@ -1,6 +1,6 @@
 """Pickles of arrays, read without running anything that they ask for.
 
-A pickle is a program. Those of numbers ask for four names of NumPy and of Python's codecs; each is
+A pickle is a program. Those of numbers ask for a few names of NumPy and of Python's codecs; each is
 answered by a stand-in that takes plain numbers and nothing else, so that neither NumPy nor anything
 else is called with what a file says. Every other name is refused before it is looked up.
 """
@@ -41,7 +41,7 @@ def read_pickled_arrays(path: Path) -> Any:
     Parameters
     ----------
     path : Path
-        Written by Python 2 or 3 and any NumPy, pickle protocols 0 to 4.
+        Written by Python 2 or 3 and any NumPy, pickle protocols 0 to 5.
 
     Returns
     -------
@@ -125,6 +125,17 @@ class _MakeArray(_StandIn):
         return _Array()
 
 
+class _FromBuffer(_StandIn):
+    """In the place of NumPy's ``_frombuffer``, by which protocol 5 writes an array in one go."""
+
+    __slots__ = ()
+
+    def __call__(self, raw: object, dtype: object, shape: Any, order: object) -> "_Array":
+        array = _Array()
+        array.fill(shape, dtype, order == "F", raw)
+        return array
+
+
 class _Dtype:
     __slots__ = ("code", "order")
 
@@ -146,10 +157,14 @@ class _Array:
 
     def __setstate__(self, state: Any) -> None:
         _version, shape, dtype, is_fortran, raw = state
-        if not isinstance(dtype, _Dtype) or not isinstance(raw, str | bytes):
+        self.fill(shape, dtype, is_fortran, raw)
+
+    def fill(self, shape: Any, dtype: object, is_fortran: bool, raw: object) -> None:
+        """Take the values, as one piece of bytes."""
+        if not isinstance(dtype, _Dtype) or not isinstance(raw, str | bytes | bytearray):
             msg = "it holds an array whose values are no numbers"
             raise _Odd(msg)
-        data = raw.encode("latin1") if isinstance(raw, str) else raw
+        data = raw.encode("latin1") if isinstance(raw, str) else bytes(raw)
         kind = np.dtype(dtype.order + dtype.code)
         if len(data) != math.prod(shape) * kind.itemsize or min(shape, default=1) < 0:
             msg = f"an array of shape {shape} and type {kind} has {len(data)} bytes"
@@ -160,9 +175,12 @@ class _Array:
 
 _ARRAY_TYPE = _ArrayType()
 _MAKE_ARRAY = _MakeArray()
+_FROM_BUFFER = _FromBuffer()
 _ANSWERS: dict[tuple[str, str], object] = {
     ("numpy.core.multiarray", "_reconstruct"): _MAKE_ARRAY,
     ("numpy._core.multiarray", "_reconstruct"): _MAKE_ARRAY,
+    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
     ("numpy", "ndarray"): _ARRAY_TYPE,
     ("numpy", "dtype"): _MakeDtype(),
     ("_codecs", "encode"): _Encode(),
@@ -179,9 +197,9 @@ class _ArrayUnpickler(pickle.Unpickler):
             return _ANSWERS[module, name]
         except KeyError:
             msg = (
-                f"{self._path} asks for {module}.{name}, which no array needs: a pickle can run "
-                "anything, so this one was refused and nothing of it was run. Download the file "
-                "again from its authors, and do not open it with other programs."
+                f"{self._path} asks for {module}.{name}, which arrays do not need: a pickle can "
+                "run anything, so this one was refused and nothing of it was run. Get the file "
+                "from its authors, and do not open this one with other programs."
             )
             raise DataError(msg) from None
 

@@ -1,7 +1,7 @@
 """A small copy of DEAP with its traps, and the truth that was put in.
 
-What tells trials apart: EEG of video v is a 10 Hz sine of `amplitude_uv(v)`, half of it in the rest;
-AU12_r of its face is `smile(v)`. Presentation is in another order than videos are numbered.
+What tells trials apart: EEG of video v is a 10 Hz sine of `amplitude_uv(v)`, half of it in the
+rest; AU12_r of its face is `smile(v)`. Presentation is in another order than videos are numbered.
 """
 
 import csv
@@ -151,7 +151,9 @@ def python2_pickle(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 def write_clip(folder: Path, participant: int, trial: int) -> Path:
     """Write something where a face video lies; nobody looks into it."""
-    path = folder / "face_video" / f"s{participant:02d}" / f"s{participant:02d}_trial{trial:02d}.avi"
+    path = (
+        folder / "face_video" / f"s{participant:02d}" / f"s{participant:02d}_trial{trial:02d}.avi"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"RIFF")
     return path
