@@ -1,0 +1,262 @@
+"""What ``train`` and ``sweep`` have in common: plan, show the plan, carry it out, show results."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:  # these load torch
+    from offline.recipe import Recipe
+    from offline.runs.executor import Executor
+    from offline.runs.plan import Run, Unit
+
+MAX_ON_GPU = 4
+"""Units that share a GPU where nobody says how many: each takes the driver's memory anew."""
+
+
+class ExecutorName(StrEnum):
+    """Who has units carried out."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(help="Settings to change, as key=value: training.max_epochs=3."),
+]
+Runs = Annotated[Path, typer.Option(help="Folder of all runs.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder of features, computed once.", show_default="RUNS/features"),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be trained, and stop.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Units that are trained at the same time.",
+        show_default=f"as many as cores, {MAX_ON_GPU} on a GPU",
+    ),
+]
+ExecutorOption = Annotated[
+    ExecutorName, typer.Option(help="Processes of this machine, or tasks of Ray.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Of a Ray cluster that runs already; needs --executor ray."),
+]
+GpuShare = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Share of a GPU that a unit takes on Ray.",
+        show_default=f"1/{MAX_ON_GPU} if there is a GPU",
+    ),
+]
+TensorBoard = Annotated[
+    bool | None,
+    typer.Option(
+        "--tensorboard/--no-tensorboard",
+        help="Write curves for TensorBoard into each run's folder.",
+        show_default="if installed",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How runs are carried out; none of it changes a number."""
+
+    runs: Path
+    cache: Path | None = None
+    n_workers: int | None = None
+    executor: ExecutorName = ExecutorName.LOCAL
+    address: str | None = None
+    gpu_share: float | None = None
+    tensorboard: bool | None = None
+
+
+def run_recipes(
+    name: str,
+    recipes: Mapping[str, "Recipe"],
+    options: Options,
+    *,
+    command: str,
+    console: Console,
+    dry_run: bool = False,
+) -> Path | None:
+    """Train all folds of some recipes that answer one question.
+
+    Parameters
+    ----------
+    name : str
+        Of the study.
+    recipes : mapping of str to Recipe
+        By the variant's name; the others are compared with the first.
+    options : Options
+        How.
+    command : str
+        What was typed, for the record.
+    console : Console
+        Where progress is shown.
+    dry_run : bool
+        Show the plan, and stop.
+
+    Returns
+    -------
+    Path or None
+        The study's file, ``*.study.json``; None after a dry run.
+
+    Raises
+    ------
+    RunError
+        Some units could not be finished; the message tells which, and why.
+    """
+    from offline.runs.carry_out import carry_out, check_writable, left_to_do, write_plan
+    from offline.runs.progress import Screen
+    from offline.runs.record import this_session
+    from offline.runs.tensorboard import is_installed
+    from offline.runs.trainer import Trainer
+    from offline.runs.work import OneByOne
+
+    root = options.runs.absolute()
+    cache = (options.cache or root / "features").absolute()
+    check_writable(root)
+    check_writable(cache)
+    n_workers = options.n_workers or _n_workers(recipes.values())
+    runs = [
+        _plan(variant, recipe, cache, n_workers=n_workers, console=console)
+        for variant, recipe in recipes.items()
+    ]
+    console.print(plan_table(runs, root))
+    if dry_run:
+        return None
+    study = write_plan(name, runs, root, this_session(command))
+    left = left_to_do(runs, root)
+    work = OneByOne(
+        root=root,
+        function=Trainer(cache),
+        tensorboard=is_installed() if options.tensorboard is None else options.tensorboard,
+    )
+    executor = _executor(options, root, left, recipes.values(), n_workers=n_workers)
+    epochs = {run.id: run.recipe.training.max_epochs for run in runs}
+    names = {run.id: run.variant for run in runs}
+    try:
+        with Screen(console, {unit: epochs[unit.run] for unit in left}, names) as screen:
+            carry_out(left, executor=executor, work=work, hear=screen.hear)
+    except KeyboardInterrupt:
+        n_left, n_all = len(left_to_do(runs, root)), sum(len(run.units) for run in runs)
+        console.print(
+            f"Stopped: {n_all - n_left} of {n_all} units are done. The same command goes on from "
+            "here.",
+            highlight=False,
+        )
+        raise
+    return study
+
+
+def plan_table(runs: Sequence["Run"], root: Path) -> Table:
+    """Return the plan as a table: a line for each variant.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The plan.
+    root : Path
+        Folder of all runs: what is done there is skipped.
+    """
+    from offline.runs.carry_out import states
+
+    found = states(runs, root)
+    n_left = sum(state != "done" for state in found.values())
+    table = Table(
+        title=f"{len(found)} units in {root}, {n_left} left to train",
+        title_justify="left",
+        title_style="bold",
+    )
+    for column in ("variant", "run", "protocol", "folds", "seeds", "done", "begun", "to train"):
+        table.add_column(column, justify="left" if column in {"variant", "run"} else "right")
+    for run in runs:
+        of_run = [found[unit] for unit in run.units]
+        damaged = of_run.count("damaged")
+        leaky = run.split.leaky or run.recipe.training.paper_protocol
+        table.add_row(
+            run.variant,
+            run.id,
+            run.split.protocol + (" [bold red]LEAKY[/]" if leaky else ""),
+            str(len(run.split.folds)),
+            ", ".join(map(str, run.recipe.seeds)),
+            str(of_run.count("done")),
+            str(of_run.count("partial")),
+            f"{len(of_run) - of_run.count('done')}" + (f" ({damaged} damaged)" if damaged else ""),
+        )
+    return table
+
+
+def _plan(
+    variant: str, recipe: "Recipe", cache: Path, *, n_workers: int, console: Console
+) -> "Run":
+    """Read the features, which are computed if they are not there, and share out the items."""
+    from offline.runs.trainer import plan_run
+    from offline.table import read_table
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(f"{variant}: subjects read", total=None)
+        table = read_table(
+            recipe,
+            cache,
+            n_workers=n_workers,
+            report=lambda n_done, n_all: bars.update(task, completed=n_done, total=n_all),
+        )
+    return plan_run(variant, recipe, table)
+
+
+def _wants_gpu(recipes: "Collection[Recipe]") -> bool:
+    from offline.training import choose_device
+
+    return any(choose_device(recipe.training).type == "cuda" for recipe in recipes)
+
+
+def _n_workers(recipes: "Collection[Recipe]") -> int:
+    from offline.runs.local import n_cores
+
+    return min(n_cores(), MAX_ON_GPU) if _wants_gpu(recipes) else n_cores()
+
+
+def _executor(
+    options: Options,
+    root: Path,
+    units: "Sequence[Unit]",
+    recipes: "Collection[Recipe]",
+    *,
+    n_workers: int,
+) -> "Executor":
+    from offline.runs.local import InProcess, SideBySide
+    from offline.runs.ray_executor import RayTasks
+    from rtaffect.core.errors import ConfigError
+
+    if options.executor is ExecutorName.RAY:
+        share = options.gpu_share
+        if share is None:
+            share = 1 / MAX_ON_GPU if _wants_gpu(recipes) else 0.0
+        return RayTasks(root=root, n_workers=n_workers, address=options.address, n_gpus=share)
+    if options.address is not None or options.gpu_share is not None:
+        msg = "--address and --gpu-share belong to Ray. Add --executor ray, or leave them out."
+        raise ConfigError(msg)
+    if min(n_workers, len(units)) <= 1:
+        return InProcess(root)
+    return SideBySide(root, n_workers)
