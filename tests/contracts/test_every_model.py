@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from graphs import graph_of, largest_difference
 from pydantic import TypeAdapter, ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from offline.features.bands import FOUR_BANDS_HZ
+from offline.graphs import BaselineGraph, EncoderGraph, FreeAxis, HeadGraph, check_parity, to_onnx
 from offline.models import MODELS, ModelSettings
 from offline.models.contract import Features, Network, NetworkSettings, Shapes, SolvedNetwork
 from offline.models.mtcnn import FAITHFUL
@@ -323,52 +323,32 @@ def test_equal_extractions_share_features(name: str) -> None:
             assert all(torch.equal(theirs[key], x) for key, x in features.items())
 
 
-class EncoderGraph(nn.Module):
-    """Windows -> slices and what a monitor looks at, as one function of arrays."""
-
-    def __init__(self, network: Network, names: list[str]) -> None:
-        super().__init__()
-        self.network = network
-        self.names = names
-
-    def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
-        inputs = dict(zip(self.names, arrays, strict=True))
-        rest = {key: inputs.pop(key) for key in ("rest",) if key in inputs}
-        features = self.network.extract(inputs) | rest
-        return (self.network.encode(features), *self.network.look(features).values())
-
-
-class HeadGraph(nn.Module):
-    """Slices -> logits, as a tuple."""
-
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.head(slices).values())
-
-
 @pytest.mark.parametrize("exported", EXPORTED)
 def test_the_encoders_graph_answers_as_torch_does(exported: str) -> None:
     network, features = ready(exported)
     inputs = windows_of(VARIANTS[exported].windows, 8)
     if network.uses_rest:
         inputs["rest"] = features["rest"].contiguous()
-    encoder = EncoderGraph(network, list(inputs))
-    outputs = ["slice", *network.look(features)]
-    runner = graph_of(encoder, {key: x[:1] for key, x in inputs.items()}, outputs)
-    for row in range(4):
-        window = {key: x[row : row + 1] for key, x in inputs.items()}
-        assert largest_difference(runner, encoder, window, outputs) <= 1e-5
+    graph = EncoderGraph(network, list(inputs), ["slice", *network.look(features)]).eval()
+    samples = [{key: x[row : row + 1] for key, x in inputs.items()} for row in range(6)]
+    check_parity(graph, to_onnx(graph, samples[0]), samples)
 
 
 @pytest.mark.parametrize("exported", EXPORTED)
 def test_the_heads_graph_answers_as_torch_does_at_every_t(exported: str) -> None:
     network, features = ready(exported)
     slices = network.encode(features).detach()[None]
-    head, outputs = HeadGraph(network.head), list(VARIANTS[exported].targets)
-    free = {"slices": {1: torch.export.Dim("n_slices", min=1, max=T_MAX)}}
-    runner = graph_of(head, {"slices": slices[:, :T_MAX]}, outputs, free=free)
-    for n_slices in range(1, T_MAX + 1):
-        assert largest_difference(runner, head, {"slices": slices[:, -n_slices:]}, outputs) <= 1e-5
+    graph = HeadGraph(network.head, dict.fromkeys(VARIANTS[exported].targets, 1.3)).eval()
+    samples = [{"slices": slices[:, -n:]} for n in range(1, T_MAX + 1)]
+    free = FreeAxis(axis=1, name="n_slices", longest=T_MAX)
+    check_parity(graph, to_onnx(graph, samples[-1], free=free), samples)
+
+
+@pytest.mark.parametrize("exported", [name for name in EXPORTED if "faithful" in name])
+def test_the_baselines_graph_answers_as_torch_does_for_any_rest(exported: str) -> None:
+    network, _ = ready(exported)
+    inputs = windows_of(VARIANTS[exported].windows, 5)
+    graph = BaselineGraph(network, list(inputs)).eval()
+    free = FreeAxis(axis=0, name="n_windows", longest=64)
+    samples = [{key: x[:n] for key, x in inputs.items()} for n in (1, 2, 7, 10)]
+    check_parity(graph, to_onnx(graph, inputs, free=free), samples)

@@ -1,10 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from graphs import graph_of, largest_difference
-from torch import nn
 
-from offline.features import baseline
 from offline.features.topography import (
     GRID,
     N_COLUMNS,
@@ -68,16 +65,3 @@ def test_an_interpolated_map_peaks_where_its_electrode_sits() -> None:
         row, column = np.unravel_index(image.argmax(), image.shape)
         assert row in rows, name
         assert column in columns, name
-
-
-class _Summary(nn.Module):
-    def forward(self, rest: torch.Tensor) -> torch.Tensor:
-        return baseline.mean_at_rest_with_theta(rest)
-
-
-def test_a_baselines_graph_takes_any_number_of_windows() -> None:
-    free = {"rest": {0: torch.export.Dim("n_windows", min=1, max=64)}}
-    runner = graph_of(_Summary(), {"rest": torch.randn(6, 2, 5, 4)}, ["baseline"], free=free)
-    for n_windows in (1, 2, 5, 6, 13):
-        inputs = {"rest": torch.randn(n_windows, 2, 5, 4)}
-        assert largest_difference(runner, _Summary(), inputs, ["baseline"]) <= 1e-5
