@@ -70,6 +70,7 @@ class WindowChain:
                     wanted,
                     infos[modality],
                     keep_s=self._keep_s,
+                    hop_s=spec.hop_s,
                     interpolate=modality in interpolate,
                 )
         self._state: dict[str, StreamState | None] = dict.fromkeys(self._tracks)
@@ -237,9 +238,11 @@ def _is_whole(value: float) -> bool:
     return value >= 1 and abs(value - round(value)) < 1e-9
 
 
-def _track(spec: ModalitySpec, info: StreamInfo, *, keep_s: float, interpolate: bool) -> Track:
+def _track(
+    spec: ModalitySpec, info: StreamInfo, *, keep_s: float, hop_s: float, interpolate: bool
+) -> Track:
     match spec:
         case SignalSpec():
-            return SignalTrack(spec, info, keep_s=keep_s, interpolate=interpolate)
+            return SignalTrack(spec, info, keep_s=keep_s, hop_s=hop_s, interpolate=interpolate)
         case FrameSpec():
             return FrameTrack(spec, info, keep_s=keep_s)

@@ -1,6 +1,6 @@
 """Which channels measure a scalp, and which a loose wire, a rail or the mains."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ from rtaffect.core.spec import QualitySpec
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 LINE_HZ = (50.0, 60.0)
 DRIFT_S = 1.0  # time constant of the running slope that amplitude is judged against
@@ -84,7 +85,6 @@ class QualityMonitor:
         self._n_blocks = 0
         self._n_bad = np.zeros((len(Fault), n_channels), dtype=np.int64)
         self._faults = np.zeros((len(Fault), n_channels), dtype=np.bool_)
-        self._flat, self._railed, self._clipped, self._large, self._hum = self._faults
         self._flatness = _Flatness(n_channels, n_min=spec.flat_s * sfreq)
         self._plateaus = _Plateaus(n_channels, sfreq)
         self._line = _Line(n_channels, sfreq)
@@ -95,50 +95,53 @@ class QualityMonitor:
         self._last: Floats | None = None
         self._mean = np.zeros(self.n_channels)
         self._drift = np.zeros(self.n_channels)
-        self._faults[:] = False
+        self._faults = np.zeros_like(self._faults)
         self._flatness.reset()
         self._plateaus.reset()
         self._line.reset()
 
-    def process(self, block_uv: Floats) -> Bools:
-        """Judge the next block.
+    def process(self, blocks_uv: Sequence[Floats]) -> Bools:
+        """Judge the next blocks; how many come at once changes no judgement.
 
         Parameters
         ----------
-        block_uv : ndarray of float64, shape (n_channels, n_times)
-            Raw microvolts, as the amplifier sent them, that follow those of the last call.
+        blocks_uv : sequence of ndarray of float64, shape (n_channels, n_times)
+            Raw microvolts, as the amplifier sent them, that follow those of the last call; at least
+            one block, and none of them empty.
 
         Returns
         -------
-        ndarray of bool, shape (n_channels,)
-            The channels that are bad in this block.
+        ndarray of bool, shape (n_blocks, n_channels)
+            The channels that are bad in each block.
         """
-        n_times = block_uv.shape[1]
-        if n_times == 0:
-            return np.zeros(self.n_channels, dtype=np.bool_)
-        finite = np.isfinite(block_uv)
-        if not finite.all():
-            block_uv = self._held(block_uv, finite)
-        by_time = np.ascontiguousarray(block_uv.T)  # reductions over its first axis are vectorised
-        mean = np.add.reduce(by_time, axis=0) / n_times
+        data = np.concatenate(blocks_uv, axis=1)
+        sizes = np.array([block.shape[1] for block in blocks_uv])
+        stops = sizes.cumsum()
+        starts = stops - sizes
+        if not np.isfinite(data).all():
+            data = np.concatenate(self._held(blocks_uv), axis=1)
+        by_time = np.ascontiguousarray(data.T)  # reductions over its first axis are vectorised
+        means = np.add.reduceat(by_time, starts) / sizes[:, None]
         if self._last is None:
-            self._last, self._mean = by_time[0], mean
-        high = np.maximum(np.maximum.reduce(by_time, axis=0), self._last)
-        low = np.minimum(np.minimum.reduce(by_time, axis=0), self._last)
-        swing = high - low
-        self._drift += (mean - self._mean - self._drift) * min(
-            1.0, n_times / (self.sfreq * DRIFT_S)
-        )
-        self._mean, self._last = mean, by_time[-1].copy()
+            self._last, self._mean = by_time[0], means[0]
+        before = np.concatenate([self._last[None], by_time[starts[1:] - 1]])
+        high = np.maximum(np.maximum.reduceat(by_time, starts), before)
+        low = np.minimum(np.minimum.reduceat(by_time, starts), before)
+        swing = high - low - np.abs(self._follow_drift(means, sizes.tolist()))
+        self._last = by_time[-1].copy()
 
-        np.greater(swing - np.abs(self._drift), self.spec.amplitude_uv, out=self._large)
-        np.greater_equal(np.maximum(high, -low), self.spec.rail_uv, out=self._railed)
-        self._flat[:] = self._flatness.update(high, low, n_times, self.spec.flat_uv)
-        self._clipped[:] = self._plateaus.update(by_time, high, low, self.spec.amplitude_uv)
-        self._hum[:] = self._line.update(block_uv, self.spec.line_ratio)
-        self._n_blocks += 1
-        self._n_bad += self._faults
-        return np.asarray(np.logical_or.reduce(self._faults, axis=0))
+        faults = np.empty((len(Fault), *high.shape), dtype=np.bool_)
+        flat, railed, clipped, large, hum = faults
+        np.greater(swing, self.spec.amplitude_uv, out=large)
+        np.greater_equal(np.maximum(high, -low), self.spec.rail_uv, out=railed)
+        flat[:] = self._flatness.update(high, low, sizes.tolist(), self.spec.flat_uv)
+        parts = [by_time[a:b] for a, b in zip(starts.tolist(), stops.tolist(), strict=True)]
+        clipped[:] = self._plateaus.update(parts, high, low, self.spec.amplitude_uv)
+        hum[:] = self._line.update(data, stops, self.spec.line_ratio)
+        self._faults = faults[:, -1]
+        self._n_blocks += len(blocks_uv)
+        self._n_bad += np.count_nonzero(faults, axis=1)
+        return np.asarray(np.logical_or.reduce(faults, axis=0))
 
     def report(self) -> QualityReport:
         """Return what was found so far."""
@@ -152,15 +155,33 @@ class QualityMonitor:
             ),
         )
 
-    def _held(self, block_uv: Floats, finite: Bools) -> Floats:
+    def _follow_drift(self, means: Floats, sizes: list[int]) -> Floats:
+        """Return the running slope of each block, in uV a block."""
+        drifts = np.empty_like(means)
+        for i, (mean, n_times) in enumerate(zip(means, sizes, strict=True)):
+            step = mean - self._mean - self._drift
+            share = min(1.0, n_times / (self.sfreq * DRIFT_S))
+            self._drift = drifts[i] = self._drift + step * share
+            self._mean = mean
+        return drifts
+
+    def _held(self, blocks_uv: Sequence[Floats]) -> list[Floats]:
         """Replace what is not finite by the last finite sample (at a start the first, or 0)."""
-        n_times = block_uv.shape[1]
-        self.n_nonfinite += int(finite.size - np.count_nonzero(finite))
-        newest = np.maximum.accumulate(np.where(finite, np.arange(n_times), -1), axis=1)
-        held = np.take_along_axis(block_uv, np.maximum(newest, 0), axis=1)
-        first = np.take_along_axis(block_uv, finite.argmax(axis=1)[:, None], axis=1)[:, 0]
-        before = np.where(finite.any(axis=1), first, 0.0) if self._last is None else self._last
-        return np.where(newest >= 0, held, before[:, None])
+        held: list[Floats] = []
+        last = self._last
+        for block_uv in blocks_uv:
+            finite = np.isfinite(block_uv)
+            self.n_nonfinite += int(finite.size - np.count_nonzero(finite))
+            newest = np.maximum.accumulate(
+                np.where(finite, np.arange(block_uv.shape[1]), -1), axis=1
+            )
+            inside = np.take_along_axis(block_uv, np.maximum(newest, 0), axis=1)
+            if last is None:
+                first = np.take_along_axis(block_uv, finite.argmax(axis=1)[:, None], axis=1)[:, 0]
+                last = np.where(finite.any(axis=1), first, 0.0)
+            held.append(np.where(newest >= 0, inside, last[:, None]))
+            last = held[-1][:, -1]
+        return held
 
 
 class _Flatness:
@@ -175,17 +196,24 @@ class _Flatness:
         self._low = np.full(self._n_channels, np.inf)
         self._n_times = np.zeros(self._n_channels)
 
-    def update(self, high: Floats, low: Floats, n_times: int, flat_uv: float) -> Bools:
-        """Take the extremes of a block; return which channels are flat."""
-        np.maximum(self._high, high, out=self._high)
-        np.minimum(self._low, low, out=self._low)
-        self._n_times += n_times
-        moved = self._high - self._low >= flat_uv
-        if moved.any():  # what moved starts anew: with this block, if it is still within itself
+    def update(self, highs: Floats, lows: Floats, sizes: list[int], flat_uv: float) -> Bools:
+        """Take the extremes of each block, shape (n_blocks, n_channels); return what is flat."""
+        flat = np.zeros(highs.shape, dtype=np.bool_)
+        if (highs - lows >= flat_uv).all():  # by far the most frequent: all starts anew all along
+            self._high, self._low = highs[-1].copy(), lows[-1].copy()
+            self._n_times[:] = 0.0
+            return flat
+        for i, (high, low, n_times) in enumerate(zip(highs, lows, sizes, strict=True)):
+            np.maximum(self._high, high, out=self._high)
+            np.minimum(self._low, low, out=self._low)
+            self._n_times += n_times
+            moved = self._high - self._low >= flat_uv
+            # what moved starts anew: with this block, if it is still within itself
             np.copyto(self._high, high, where=moved)
             np.copyto(self._low, low, where=moved)
             np.copyto(self._n_times, np.where(high - low < flat_uv, n_times, 0.0), where=moved)
-        return np.asarray(self._n_times >= self._n_min)
+            np.greater_equal(self._n_times, self._n_min, out=flat[i])
+        return flat
 
 
 class _Plateaus:
@@ -204,31 +232,42 @@ class _Plateaus:
         self._top, self._bottom = nothing, -nothing
         self._n_at_top = self._n_at_bottom = np.zeros(self._n_channels, dtype=np.int64)
 
-    def update(self, by_time: Floats, high: Floats, low: Floats, range_uv: float) -> Bools:
-        """Take a block, shape (n_times, n_channels); return which channels are clipped."""
-        if self._n_times >= self._n_half:
-            self._high_before, self._low_before = self._high, self._low
-            self._high, self._low = high, low
-            self._n_times = 0
-        else:
-            self._high, self._low = np.maximum(self._high, high), np.minimum(self._low, low)
-        self._n_times += len(by_time)
-        top = np.maximum(self._high, self._high_before)
-        bottom = np.minimum(self._low, self._low_before)
-        wide: Bools = np.asarray(top - bottom > range_uv)
-        if not wide.any():
-            self._n_at_top = self._n_at_bottom = np.zeros(self._n_channels, dtype=np.int64)
-            return wide
+    def update(
+        self, blocks: Sequence[Floats], highs: Floats, lows: Floats, range_uv: float
+    ) -> Bools:
+        """Take blocks, each of shape (n_times, n_channels); return which channels are clipped."""
+        clipped = np.zeros(highs.shape, dtype=np.bool_)
+        for i, (by_time, high, low) in enumerate(zip(blocks, highs, lows, strict=True)):
+            if self._n_times >= self._n_half:
+                self._high_before, self._low_before = self._high, self._low
+                self._high, self._low = high, low
+                self._n_times = 0
+            else:
+                self._high, self._low = np.maximum(self._high, high), np.minimum(self._low, low)
+            self._n_times += len(by_time)
+            top = np.maximum(self._high, self._high_before)
+            bottom = np.minimum(self._low, self._low_before)
+            wide = top - bottom > range_uv
+            if wide.any():
+                clipped[i] = wide & (self._longest(by_time, top, bottom) >= self._n_min)
+            else:
+                self._n_at_top = self._n_at_bottom = np.zeros(self._n_channels, dtype=np.int64)
+        return clipped
+
+    def _longest(self, by_time: Floats, top: Floats, bottom: Floats) -> Ints:
+        """Return how many samples lie on an extreme, in this block and in the one before.
+
+        A plateau may straddle the two.
+        """
         n_at_top = np.count_nonzero(by_time == top, axis=0)
         n_at_bottom = np.count_nonzero(by_time == bottom, axis=0)
-        # a plateau may straddle two blocks, hence this one and the one before
         longest = np.maximum(
             n_at_top + np.where(top == self._top, self._n_at_top, 0),
             n_at_bottom + np.where(bottom == self._bottom, self._n_at_bottom, 0),
         )
         self._top, self._n_at_top = top, n_at_top
         self._bottom, self._n_at_bottom = bottom, n_at_bottom
-        return np.asarray(wide & (longest >= self._n_min))
+        return np.asarray(longest)
 
 
 class _Line:
@@ -247,20 +286,25 @@ class _Line:
         self._n_filled = 0
         self._hum: Bools = np.zeros(len(self._signal), dtype=np.bool_)
 
-    def update(self, block_uv: Floats, ratio: float) -> Bools:
-        """Take a block; return which channels have more than `ratio` times as much hum as EEG."""
-        n_second = self._signal.shape[1]
-        while self._lines and block_uv.shape[1]:
-            n = min(block_uv.shape[1], n_second - self._n_filled)
-            self._signal[:, self._n_filled : self._n_filled + n] = block_uv[:, :n]
+    def update(self, data_uv: Floats, stops: Ints, ratio: float) -> Bools:
+        """Take the samples of blocks that end at `stops`.
+
+        Return which channels have more than `ratio` times as much hum as EEG at each block's end.
+        """
+        n_second, n_times = self._signal.shape[1], data_uv.shape[1]
+        hum = np.repeat(self._hum[None], len(stops), axis=0)
+        at = 0
+        while self._lines and at < n_times:
+            n = min(n_times - at, n_second - self._n_filled)
+            self._signal[:, self._n_filled : self._n_filled + n] = data_uv[:, at : at + n]
             self._n_filled += n
-            block_uv = block_uv[:, n:]
+            at += n
             if self._n_filled == n_second:
-                self._hum = self._exceeds(ratio)
+                self._hum = hum[np.searchsorted(stops, at) :] = self._exceeds(ratio)
                 kept = n_second // 2
                 self._signal[:, :kept] = self._signal[:, n_second - kept :]
                 self._n_filled = kept
-        return self._hum
+        return hum
 
     def _exceeds(self, ratio: float) -> Bools:
         centred = self._signal - self._signal.mean(axis=1, keepdims=True)

@@ -26,7 +26,8 @@ def rereference(
     """
     match reference:
         case "average":
-            mean: npt.NDArray[np.float64] = np.add.reduce(data, axis=0) / len(data)
+            # row by row, whatever the number of columns: a single one would be summed in pairs
+            mean: npt.NDArray[np.float64] = np.add.accumulate(data, axis=0)[-1] / len(data)
             return data - mean
         case "none":
             return data

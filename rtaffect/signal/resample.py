@@ -7,6 +7,9 @@ exactly the kernel's half-length at every rate. See Smith & Gossett 1984,
 doi:10.1109/ICASSP.1984.1172555.
 """
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -45,16 +48,22 @@ class GridResampler:
             raise ValueError(msg)
         self._kernel = self._slope = np.zeros(TABLE_N + 1)
         self._period_s = 0.0
-        self._blocks: list[Block] = []
+        self._n_taps = 0
+        self._stamps_s = self._data = self._bridged = np.empty(0)
         self._m_next = 0
 
-    def push(self, block: Block, *, period_s: float) -> tuple[int, Floats, npt.NDArray[np.bool_]]:
-        """Take a block; return the grid samples that it completes.
+    def push(
+        self, blocks: Sequence[Block], *, period_s: float
+    ) -> tuple[int, Floats, npt.NDArray[np.bool_]]:
+        """Take blocks; return the grid samples that they complete.
+
+        Every grid block comes from a matrix product of the same size, however many blocks come at
+        once, because the size of a product may matter to its last bit.
 
         Parameters
         ----------
-        block : Block
-            The next block of the stream.
+        blocks : sequence of Block
+            The next blocks of the stream; only the first may begin a segment.
         period_s : float
             The stream's sampling period in seconds.
 
@@ -69,44 +78,61 @@ class GridResampler:
         """
         if period_s != self._period_s:
             self._tabulate(period_s)
-        if block.begins is not None:
-            # Only samples whose whole kernel lies in the segment: none from half a neighbourhood.
-            self._blocks = []
-            t_valid = float(block.stamps_s[0]) + self.half_s - period_s
-            self._m_next = int(np.ceil(t_valid * self.sfreq))
-        self._blocks = [
-            kept for kept in self._blocks if kept.index >= block.index - 2 * self._n_half_blocks - 1
-        ]
-        self._blocks.append(block)
-        m_stop = (block.index + 1 - self._n_half_blocks) * self.n_per_block
-        m_start = self._m_next
-        n = max(0, m_stop - m_start)
-        if n == 0:
-            return m_start, np.empty((block.data.shape[0], 0)), np.empty(0, dtype=bool)
+        if blocks[0].begins is not None:
+            self._begin(blocks[0])
+        stamps = np.concatenate([self._stamps_s, *(block.stamps_s for block in blocks)])
+        data = np.concatenate([self._data, *(block.data for block in blocks)], axis=1)
+        bridged = np.concatenate([self._bridged, *(block.bridged for block in blocks)])
+        n_kept = len(stamps) - self._n_taps
+        self._stamps_s, self._data = stamps[n_kept:], data[:, n_kept:]
+        self._bridged = bridged[n_kept:]
+        n_ahead = self._n_half_blocks
+        m_start, m_stop = self._m_next, (blocks[-1].index + 1 - n_ahead) * self.n_per_block
+        if m_stop <= m_start:
+            return m_start, np.empty((len(data), 0)), np.empty(0, dtype=bool)
         self._m_next = m_stop
-        stamps = np.concatenate([kept.stamps_s for kept in self._blocks])
-        times = (m_start + np.arange(n)) / self.sfreq
-        distance = np.abs(stamps[:, None] - times)
-        weights = self._weights(distance)
-        data = np.concatenate([kept.data for kept in self._blocks], axis=1) @ weights
-        bridged = np.concatenate([kept.bridged for kept in self._blocks])
-        touched = np.zeros(n, dtype=bool)
+        grid = np.arange(m_start // self.n_per_block, m_stop // self.n_per_block)
+        m_first = int(grid[0]) * self.n_per_block
+        # a grid block sees the n_taps samples up to the end of the block that completes it
+        ends = np.cumsum([0, *(len(block.stamps_s) for block in blocks)])
+        n_there = np.searchsorted([block.index for block in blocks], grid + n_ahead, side="right")
+        starts = ends[n_there]
+        taps = starts[:, None] + np.arange(self._n_taps)
+        times = np.arange(m_first, m_stop).reshape(len(grid), 1, -1) / self.sfreq
+        distance = np.abs(stamps[taps][:, :, None] - times)  # (n_grid_blocks, n_taps, n_per_block)
+        parts = [
+            data[:, start : start + self._n_taps] @ weights
+            for start, weights in zip(starts.tolist(), self._weights(distance), strict=True)
+        ]
+        touched = np.zeros(m_stop - m_first, dtype=bool)
         if bridged.any():
             reach_s = max(period_s, 1.0 / self.sfreq)
-            touched = (distance[bridged] <= reach_s).any(axis=0)
-        return m_start, data, touched
+            touched = ((distance <= reach_s) & bridged[taps][:, :, None]).any(axis=1).ravel()
+        first = m_start - m_first
+        return m_start, np.concatenate(parts, axis=1)[:, first:], touched[first:]
+
+    def _begin(self, block: Block) -> None:
+        """Begin a segment: before its first sample lies nothing, infinitely far."""
+        self._stamps_s = np.full(self._n_taps, -np.inf)
+        self._data = np.zeros((len(block.data), self._n_taps))
+        self._bridged = np.zeros(self._n_taps, dtype=bool)
+        # Only samples whose whole kernel lies in the segment: none from half a neighbourhood.
+        t_valid = float(block.stamps_s[0]) + self.half_s - self._period_s
+        self._m_next = int(np.ceil(t_valid * self.sfreq))
 
     def _weights(self, distance_s: Floats) -> Floats:
-        """Return the kernel at distances (s), shape (n_samples, n), columns sum to 1."""
+        """Return the kernel at distances (s), shape (..., n_taps, n), columns sum to 1."""
         place = np.minimum(distance_s * ((TABLE_N - 1) / self.half_s), TABLE_N)
         at = place.astype(np.intp)
         weights = self._kernel[at] + self._slope[at] * (place - at)
-        weights /= np.add.reduce(weights, axis=0)
-        return np.asarray(weights)
+        total = np.add.reduce(weights, axis=-2, keepdims=True)
+        # 0 only before a segment's first valid sample, which nobody sees
+        return np.divide(weights, total, out=weights, where=total != 0.0)
 
     def _tabulate(self, period_s: float) -> None:
         """Tabulate the kernel for a stream's rate; linear interpolation errs below 1e-6."""
         self._period_s = period_s
+        self._n_taps = math.ceil(2 * (self.half_s + BLOCK_S) / period_s)  # and a block to spare
         cutoff_hz = CUTOFF * min(self.sfreq, 1.0 / period_s)
         offsets_s = np.linspace(0.0, self.half_s, TABLE_N)
         window = np.i0(KAISER_BETA * np.sqrt(1.0 - (offsets_s / self.half_s) ** 2))

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from rtaffect.core.spec import SignalSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
-from rtaffect.signal.blocks import BLOCKS_PER_S, Block, BlockCutter
+from rtaffect.core.window import ModalityWindow
+from rtaffect.signal.blocks import BLOCK_S, BLOCKS_PER_S, Block, BlockCutter
 from rtaffect.signal.filters import CausalFilter, design, filter_bank
 from rtaffect.signal.montage import plan_montage
 from rtaffect.signal.quality import QualityMonitor
@@ -44,6 +45,8 @@ class SignalTrack(Track):
         How much of the past is kept, in seconds.
     interpolate : bool
         Missing channels may be rebuilt from their neighbours, up to the bundle's limit.
+    hop_s : float
+        Windows end at whole multiples of it, in seconds; what lies between is worked on at once.
 
     Raises
     ------
@@ -52,7 +55,13 @@ class SignalTrack(Track):
     """
 
     def __init__(
-        self, spec: SignalSpec, info: StreamInfo, *, keep_s: float, interpolate: bool
+        self,
+        spec: SignalSpec,
+        info: StreamInfo,
+        *,
+        keep_s: float,
+        interpolate: bool,
+        hop_s: float = BLOCK_S,
     ) -> None:
         super().__init__(info, sfreq=spec.sfreq, n_rows=spec.n_rows, keep_s=keep_s)
         self.spec = spec
@@ -76,8 +85,11 @@ class SignalTrack(Track):
             spec.bands_hz, n_channels=n_channels, sfreq=spec.sfreq, order=spec.bands_order
         )
         self._quality: QualityMonitor | None = None
-        self._bad_blocks: dict[int, bool] = {}
+        self._bad_blocks: list[int] = []
         self._n_delay_blocks = round(spec.resample_half_s * BLOCKS_PER_S)
+        self._n_hop_blocks = round(hop_s * BLOCKS_PER_S)
+        self._n_hops = 0
+        self._put_off: list[Block] = []
         self._t_settled = np.inf
 
     @property
@@ -98,6 +110,7 @@ class SignalTrack(Track):
     @property
     def faults(self) -> tuple[str, ...]:
         """What is wrong with single channels right now, in words: ``"F3 flat"``."""
+        self._catch_up()
         if self._quality is None:
             return ()
         return tuple(
@@ -118,7 +131,7 @@ class SignalTrack(Track):
         self.timeline.interrupt(reason)
 
     def push(self, chunk: Chunk) -> Iterator[None]:
-        """Take samples; yield after every block.
+        """Take samples; yield whenever windows may have become complete.
 
         Samples that cannot complete a block wait for those that can: placing few at a time costs
         as much as placing many.
@@ -140,7 +153,11 @@ class SignalTrack(Track):
         return timeline.t_last < last < block_end / BLOCKS_PER_S - reach_s
 
     def _place(self) -> Iterator[None]:
-        """Place everything that waits; yield after every block."""
+        """Place everything that waits; yield whenever windows may have become complete.
+
+        Blocks are put off until a window needs them. The last of those that complete one is alone,
+        so that no window waits for the others' work.
+        """
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
@@ -148,16 +165,40 @@ class SignalTrack(Track):
         raw = np.concatenate([part for _, part, _ in waiting], axis=1)
         data = raw[self._used].astype(np.float64) * self._factors
         arrivals = np.repeat([t for _, _, t in waiting], [len(part) for part, _, _ in waiting])
-        for span in self.timeline.push(stamps, data, t_received=arrivals):
-            for block in self._cutter.push(span, period_s=self.timeline.period_s):
-                self._block(block)
-                yield
-
-    def _block(self, block: Block) -> None:
+        spans = self.timeline.push(stamps, data, t_received=arrivals)
         period_s = self.timeline.period_s
-        if block.begins is not None:
-            if block.begins is Break.CLOCK:
-                self.note_clock_break(float(block.stamps_s[0]))
+        blocks = [block for span in spans for block in self._cutter.push(span, period_s=period_s)]
+        for block in blocks:
+            if block.begins is not None:
+                self._catch_up()
+            self._put_off.append(block)
+            self.t_newest = float(block.stamps_s[-1])
+            n_hops, n_over = divmod(block.index + 1 - self._n_delay_blocks, self._n_hop_blocks)
+            if n_hops > self._n_hops:
+                self._n_hops = n_hops
+                self._catch_up()
+                yield
+            elif n_over == self._n_hop_blocks - 1 and block is blocks[-1]:
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Condition the blocks that were put off: together, which costs little more than one."""
+        blocks, self._put_off = self._put_off, []
+        if blocks:
+            self._condition(blocks)
+
+    def window(self, t_start: float, t_end: float, *, silent: bool) -> ModalityWindow:
+        """Return the modality's part of ``[t_start, t_end)`` as it is known now; see `Track`."""
+        self._catch_up()
+        return super().window(t_start, t_end, silent=silent)
+
+    def _condition(self, run: list[Block]) -> None:
+        """Take blocks of one segment all the way to the ring."""
+        period_s = self.timeline.period_s
+        first, last = run[0], run[-1]
+        if first.begins is not None:
+            if first.begins is Break.CLOCK:
+                self.note_clock_break(float(first.stamps_s[0]))
             for causal in (self._filter, *self._bank.values()):
                 causal.reset()
             if self._quality is None:
@@ -165,40 +206,42 @@ class SignalTrack(Track):
                     self.spec.quality, n_channels=len(self.spec.ch_names), sfreq=1.0 / period_s
                 )
             self._quality.reset()
-            self._bad_blocks.clear()
-            self._t_settled = float(block.stamps_s[0]) + self.spec.settle_s
+            self._bad_blocks = []
+            self._t_settled = float(first.stamps_s[0]) + self.spec.settle_s
         assert self._quality is not None
         if self.interpolated:
-            block = replace(block, data=self.plan.rebuild(block.data))
-        bad = self._quality.process(block.data)
-        share = int(np.count_nonzero(bad)) / len(bad)
-        self._bad_blocks[block.index] = share > self.spec.quality.max_bad_channels
-        self._bad_blocks.pop(block.index - 4 * self._n_delay_blocks - 1, None)
-        self.t_newest = float(block.stamps_s[-1])
-        m_start, data, bridged = self._resampler.push(block, period_s=period_s)
+            run = [replace(block, data=self.plan.rebuild(block.data)) for block in run]
+        bad = self._quality.process([block.data for block in run])
+        shares = np.count_nonzero(bad, axis=1) / bad.shape[1]
+        is_bad = (shares > self.spec.quality.max_bad_channels).tolist()
+        self._bad_blocks += [block.index for block, wrong in zip(run, is_bad, strict=True) if wrong]
+        m_start, data, bridged = self._resampler.push(run, period_s=period_s)
         n = data.shape[1]
         if n:
             data = rereference(self._filter.process(data), self.spec.reference)
             states = self._states_of(m_start, bridged)
             # One electrode that jumps is in every channel once the average is subtracted.
             large = np.abs(data) > self.spec.quality.amplitude_uv
-            states[large.mean(axis=0) > self.spec.quality.max_bad_channels] |= ARTIFACT
+            if large.any():
+                share = np.count_nonzero(large, axis=0) / len(large)
+                states[share > self.spec.quality.max_bad_channels] |= ARTIFACT
             if self._bank:
                 data = np.concatenate([band.process(data) for band in self._bank.values()])
             self.write(m_start, data, states)
-        self.reach((block.index + 1 - self._n_delay_blocks) * self._resampler.n_per_block)
+        n_done = last.index + 1 - self._n_delay_blocks
+        self._bad_blocks = [index for index in self._bad_blocks if index >= n_done]
+        self.reach(n_done * self._resampler.n_per_block)
 
     def _states_of(self, m_start: int, bridged: npt.NDArray[np.bool_]) -> States:
         """Return the states of the grid samples from ``m_start`` on."""
         states = np.full(len(bridged), PRESENT, dtype=np.uint8)
-        states[bridged] |= BRIDGED
+        if bridged.any():
+            states[bridged] |= BRIDGED
         m = m_start + np.arange(len(bridged))
         if m_start / self.sfreq < self._t_settled:
             states[m / self.sfreq < self._t_settled] |= UNSETTLED
-        n_per_block = self._resampler.n_per_block
-        for index in range(m_start // n_per_block, int(m[-1]) // n_per_block + 1):
-            if self._bad_blocks.get(index, False):
-                states[m // n_per_block == index] |= ARTIFACT
+        if self._bad_blocks:
+            states[np.isin(m // self._resampler.n_per_block, self._bad_blocks)] |= ARTIFACT
         return states
 
     def usable(self, coverage: float, states: States) -> bool:  # noqa: ARG002

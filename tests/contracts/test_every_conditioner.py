@@ -97,7 +97,7 @@ def rebuilt() -> Step:
 def judged() -> Step:
     monitor = QualityMonitor(QualitySpec(), n_channels=N_CHANNELS, sfreq=SFREQ)
     return Step(
-        run=lambda block: monitor.process(block)[:, None].astype(float),
+        run=lambda block: monitor.process([block]).T.astype(float),
         state=(monitor,),
         reset=monitor.reset,
     )
@@ -114,8 +114,9 @@ def placed() -> Step:
         spans = timeline.push(stamps, samples, t_received=stamps_of.now)
         period_s = timeline.period_s
         blocks = [block for span in spans for block in cutter.push(span, period_s=period_s)]
-        parts = [resampler.push(block, period_s=period_s)[1] for block in blocks]
-        return np.concatenate([np.empty((N_CHANNELS, 0)), *parts], axis=1)
+        if not blocks:
+            return np.empty((N_CHANNELS, 0))
+        return resampler.push(blocks, period_s=period_s)[1]
 
     return Step(run=run, state=(timeline, cutter, resampler), any_cut=True)
 

@@ -1,5 +1,6 @@
 """Channel quality on synthetic signals whose faults are known, and on real recordings."""
 
+import itertools
 import warnings
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def judge(
 ) -> tuple[np.ndarray, QualityMonitor]:
     """Return which channels were bad, shape (n_channels, n_blocks), and the monitor."""
     monitor = QualityMonitor(spec, len(data), sfreq)
-    return np.stack([monitor.process(block) for block in blocks(data, sfreq)], axis=1), monitor
+    judged = [monitor.process([block])[0] for block in blocks(data, sfreq)]
+    return np.stack(judged, axis=1), monitor
 
 
 def found(monitor: QualityMonitor) -> set[Fault]:
@@ -219,15 +221,9 @@ def test_a_new_segment_starts_with_a_clean_slate_and_keeps_the_counts() -> None:
     n_bad = dict(monitor.report().n_bad)
     assert monitor.report().faults[0] == (Fault.FLAT,)
     monitor.reset()
-    assert not any(monitor.process(block).any() for block in blocks(good))
+    assert not monitor.process(blocks(good)).any()
     assert monitor.report().n_bad == n_bad
     assert monitor.report().n_blocks == 256
-
-
-def test_an_empty_block_says_nothing() -> None:
-    monitor = QualityMonitor(SPEC, 4, SFREQ)
-    assert not monitor.process(np.empty((4, 0))).any()
-    assert monitor.report().n_blocks == 0
 
 
 def troubled(seed: int) -> np.ndarray:
@@ -256,6 +252,19 @@ def test_the_same_blocks_are_judged_the_same_and_each_channel_by_itself(seed: in
     assert found(monitor) >= {Fault.FLAT, Fault.CLIPPED, Fault.HUM, Fault.AMPLITUDE}
 
 
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), cuts=st.lists(st.integers(1, 63), max_size=8))
+def test_how_many_blocks_come_at_once_changes_nothing(seed: int, cuts: list[int]) -> None:
+    data = troubled(seed)
+    data[5, : seed % 20] = np.nan
+    expected, one_by_one = judge(data)
+    monitor = QualityMonitor(SPEC, N_CHANNELS, SFREQ)
+    edges = [0, *sorted(set(cuts)), 64]
+    at_once = [monitor.process(blocks(data)[a:b]) for a, b in itertools.pairwise(edges)]
+    np.testing.assert_array_equal(np.concatenate(at_once).T, expected)
+    assert monitor.report() == one_by_one.report()
+
+
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_a_layout_in_memory_does_not_matter_and_blocks_may_be_reused(seed: int) -> None:
@@ -265,7 +274,7 @@ def test_a_layout_in_memory_does_not_matter_and_blocks_may_be_reused(seed: int) 
     buffer = np.empty((N_CHANNELS, 16), order="F")
     for i, block in enumerate(blocks(data)):
         buffer[:] = block
-        np.testing.assert_array_equal(monitor.process(buffer), expected[:, i])
+        np.testing.assert_array_equal(monitor.process([buffer])[0], expected[:, i])
         buffer[:] = np.nan
 
 

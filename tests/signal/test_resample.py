@@ -1,7 +1,11 @@
 """The resampler against closed forms: a band-limited signal comes back at the grid's times."""
 
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rtaffect.signal.blocks import BlockCutter
 from rtaffect.signal.resample import GridResampler
@@ -14,7 +18,7 @@ def resample(
     """Return grid times and samples."""
     cutter, resampler = BlockCutter(), GridResampler(sfreq, half_s=0.0625)
     span = Span(stamps, data, np.zeros(len(stamps), dtype=bool), Break.START)
-    parts = [resampler.push(b, period_s=period_s) for b in cutter.push(span, period_s=period_s)]
+    parts = [resampler.push([b], period_s=period_s) for b in cutter.push(span, period_s=period_s)]
     times = np.concatenate([(m + np.arange(x.shape[1])) / sfreq for m, x, _ in parts])
     return times, np.concatenate([x for _, x, _ in parts], axis=1)
 
@@ -45,6 +49,41 @@ def test_drift_changes_no_count_and_no_time() -> None:
     times, out = resample(stamps, np.sin(2 * np.pi * 10 * stamps)[None], period_s=1 / 512.0)
     np.testing.assert_allclose(np.diff(times), 1 / 128.0, atol=1e-9)
     np.testing.assert_allclose(out[0], np.sin(2 * np.pi * 10 * times), atol=2e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.integers(1, 79), max_size=8),
+    st.sampled_from([20.0, 127.9, 128.0, 250.0]),
+    st.sampled_from([64.0, 128.0]),
+    st.integers(0, 999),
+)
+def test_how_many_blocks_come_at_once_changes_no_bit(
+    cuts: list[int], rate: float, sfreq: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    stamps = 7.0123 + (np.arange(int(5 * rate)) + rng.uniform(-0.3, 0.3, int(5 * rate))) / rate
+    bridged = rng.uniform(size=len(stamps)) < 0.05
+    span = Span(stamps, rng.normal(size=(5, len(stamps))), bridged, Break.START)
+    blocks = BlockCutter().push(span, period_s=1 / rate)
+
+    def run(edges: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        resampler = GridResampler(sfreq, half_s=0.0625)
+        parts = [
+            resampler.push(blocks[a:b], period_s=1 / rate)
+            for a, b in itertools.pairwise(edges)
+            if blocks[a:b]
+        ]
+        return (
+            np.concatenate([data for _, data, _ in parts], axis=1),
+            np.concatenate([touched for _, _, touched in parts]),
+        )
+
+    expected, touched = run(list(range(81)))
+    data, also_touched = run([0, *sorted(set(cuts)), 80])
+    assert expected.shape[1] > 4 * sfreq
+    np.testing.assert_array_equal(data, expected)
+    np.testing.assert_array_equal(also_touched, touched)
 
 
 def test_a_segment_yields_only_samples_whose_kernel_lies_inside_it() -> None:
