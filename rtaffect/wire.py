@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -281,6 +281,12 @@ class DecoderInfo:
         Length of a window and distance of window ends, in seconds.
     targets : mapping of str to TargetInfo
         By name.
+    takes_baseline : bool
+        The model asks what the person is like at rest; where nobody told it, estimates have the
+        flag ``["baseline", "missing"]``. Not in messages of older versions.
+    leaky : bool
+        Test data took part in the model's making: how well it does on new people is not known. Not
+        in messages of older versions.
     """
 
     bundle_digest: str
@@ -289,6 +295,8 @@ class DecoderInfo:
     window_s: float
     hop_s: float
     targets: Mapping[str, TargetInfo]
+    takes_baseline: bool = False
+    leaky: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -633,6 +641,12 @@ def _json_fields(cls: type) -> tuple[str, ...]:
 
 
 @cache
+def _later_fields(cls: type) -> frozenset[str]:
+    """Return what older versions do not send: fields with a default."""
+    return frozenset(each.name for each in fields(cls) if each.default is not MISSING)
+
+
+@cache
 def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
@@ -674,6 +688,8 @@ def build(
     hints = _hints(kind)
     arguments = dict(given or {})
     for name in _json_fields(kind):
+        if name not in value and name in _later_fields(kind):
+            continue
         if name not in value:
             msg = f"{where}.{name} is missing."
             raise WireError(msg)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rtaffect import wire
 from rtaffect.core.errors import WireError
+from tests.wire_cases import session
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(max_size=20)
@@ -132,6 +133,16 @@ def test_the_frames_that_the_hostile_cases_start_from_are_good() -> None:
 
 def test_fields_of_a_later_minor_version_are_ignored() -> None:
     assert wire.decode(health_frames(weather="fine")) == wire.decode(health_frames())
+
+
+def test_what_an_earlier_minor_version_did_not_send_has_a_default() -> None:
+    content = wire.plain(session("main"))
+    now = wire.build(wire.Session, content)
+    del content["decoders"]["main"]["leaky"], content["decoders"]["main"]["takes_baseline"]
+    assert wire.build(wire.Session, content) == now
+    content["decoders"]["main"]["leaky"] = "yes"
+    with pytest.raises(WireError, match=r"leaky must be true or false"):
+        wire.build(wire.Session, content)
 
 
 @pytest.mark.parametrize(

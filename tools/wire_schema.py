@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -56,7 +56,9 @@ def _define(cls: Any, definitions: dict[str, Any]) -> None:
             name: {**_of_hint(hints[name], definitions), "description": described[name]}
             for name in names
         },
-        "required": names,
+        "required": [
+            each.name for each in fields(cls) if each.name in names and each.default is MISSING
+        ],
     }
 
 

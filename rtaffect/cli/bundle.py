@@ -71,6 +71,11 @@ def _describe(bundle: "Bundle") -> None:
         console.print(
             "Trained on simulated participants: it says nothing about people.", style="yellow"
         )
+    if manifest.training.leaky:
+        console.print(
+            "LEAKY: test data took part in its making; its numbers are not to be believed.",
+            style="bold red",
+        )
     console.print(manifest.description, markup=False)
     windows, slices = manifest.windows, manifest.slices
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -85,6 +90,11 @@ def _describe(bundle: "Bundle") -> None:
     )
     for modality, spec in windows.modalities.items():
         table.add_row(modality, _wants(spec))
+    if manifest.rest is not None:
+        need = "needed" if manifest.rest.required else "may be missing"
+        table.add_row(
+            "baseline", f"{manifest.rest.min_windows} clean windows at rest or more, {need}"
+        )
     for name, target in manifest.targets.items():
         table.add_row(name, f"{', '.join(target.classes)} (skill {target.skill:.2f})")
         for metric, measured in manifest.training.metrics.get(name, {}).items():
@@ -99,7 +109,13 @@ def _describe(bundle: "Bundle") -> None:
 
 
 def _wants(spec: "ModalitySpec") -> str:
+    from rtaffect.core.spec import SignalSpec
+
     need = "may be missing" if spec.optional else "needed"
     unit = f" in {spec.unit}" if spec.unit else ""
     names = " ".join(spec.ch_names)
-    return f"{len(spec.ch_names)} channels{unit} at {spec.sfreq:g} Hz, {need}: {names}"
+    bands = ""
+    if isinstance(spec, SignalSpec) and spec.bands_hz:
+        edges = (f"{name} {low:g}-{high:g}" for name, (low, high) in spec.bands_hz.items())
+        bands = f", filtered into {', '.join(edges)} Hz"
+    return f"{len(spec.ch_names)} channels{unit} at {spec.sfreq:g} Hz{bands}, {need}: {names}"

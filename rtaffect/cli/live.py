@@ -12,7 +12,6 @@ from rtaffect.core.errors import RecordingError
 
 if TYPE_CHECKING:
     from rtaffect.config import Session
-    from rtaffect.core.clock import Clock
     from rtaffect.core.sinks import Sink
     from rtaffect.core.streams import Source
     from rtaffect.decode.decoder import Decoder
@@ -22,6 +21,10 @@ def live(
     session: Annotated[Path, typer.Argument(help="The session file; `rtaffect init` makes one.")],
     duration: Annotated[
         float | None, typer.Option(min=1.0, help="End after so many seconds; else by Ctrl-C.")
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(help="What `rtaffect baseline` made of this person; may be given again."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No status line.")] = False,
 ) -> None:
@@ -33,12 +36,13 @@ def live(
 
     Ctrl-C ends the session: what was recorded until then is complete.
     """
+    from rtaffect.cli.opening import interpolated, open_decoders, open_live_source
     from rtaffect.cli.running import (
         ended_by_signals,
-        interpolated,
-        open_decoders,
         open_publishers,
         tell,
+        tell_decoders,
+        tell_streams,
         tell_summary,
     )
     from rtaffect.cli.status import StatusLine
@@ -46,21 +50,23 @@ def live(
     from rtaffect.engine import Engine
 
     settings = load_session(session)
-    source, clock = _open_source(settings)
+    source, clock = open_live_source(settings, hop_s=_shortest_hop(settings))
     with source, ended_by_signals(source):
-        for modality, info in source.infos.items():
-            rate = f"{info.sfreq:g} Hz" if info.sfreq else "irregular"
-            tell(f"{modality}: {info.name}, {info.n_channels} channels, {rate}")
+        tell_streams(source.infos)
         for note in getattr(source, "notes", ()):
             tell(f"Note: {note}")
-        decoders = open_decoders(settings.decoders, source.infos, provider=settings.provider)
+        decoders = open_decoders(
+            settings.decoders,
+            source.infos,
+            provider=settings.provider,
+            baselines=baseline or (),
+        )
         session_id = uuid4().hex
         publisher, sinks = open_publishers(
             settings, decoders, source.infos, session_id=session_id, clock=clock
         )
         sinks += _recorder(settings, decoders, source, session_id=session_id)
-        for decoder in decoders:
-            tell(f"decoder {decoder.name}: {decoder.provider}")
+        tell_decoders(decoders)
         tell(f"Publishing on {publisher.address}; `rtaffect listen` shows it. Ctrl-C ends.")
         if not quiet:
             sinks.append(StatusLine())
@@ -81,27 +87,6 @@ def live(
             timer.cancel()
     tell_summary(summary)
     raise typer.Exit(1 if summary.failures else 0)
-
-
-def _open_source(settings: "Session") -> "tuple[Source, Clock]":
-    from rtaffect.sources.lsl_inlet import local_clock
-
-    hop_s = _shortest_hop(settings)
-    if settings.source.kind == "fieldtrip":
-        from rtaffect.sources.fieldtrip import FieldTripSource
-
-        (choice,) = (choice for choice in settings.choices() if choice.modality == "eeg")
-        source = FieldTripSource(
-            choice,
-            host=settings.source.host or "127.0.0.1",
-            port=settings.source.port or 1972,
-            tick_s=hop_s,
-            clock=local_clock,
-        )
-        return source.open(), local_clock
-    from rtaffect.sources.lsl import LslSource
-
-    return LslSource(settings.choices(), tick_s=hop_s).open(), local_clock
 
 
 def _shortest_hop(settings: "Session") -> float:
@@ -132,6 +117,11 @@ def _recorder(
         "session_id": session_id,
         "settings": settings.about(),
         "bundles": {decoder.name: decoder.bundle.digest for decoder in decoders},
+        "baselines": {
+            decoder.name: decoder.baseline.model_dump(mode="json")
+            for decoder in decoders
+            if decoder.baseline is not None
+        },
     }
     tell(f"Recording into {path}")
     return [Recorder(path, source.infos, session=about)]

@@ -12,7 +12,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rtaffect.cli import bundle, demo, doctor, init, keys, listen, live, replay, simulate, streams
+from rtaffect.cli import (
+    baseline,
+    bundle,
+    demo,
+    doctor,
+    init,
+    keys,
+    listen,
+    live,
+    replay,
+    simulate,
+    streams,
+)
 from rtaffect.cli.text import printable
 from rtaffect.core.errors import RtaffectError
 from rtaffect.version import __version__
@@ -88,6 +100,7 @@ RUN, LOOK, SET_UP = "Run", "Look", "Set up"
 app.command(rich_help_panel=RUN)(demo.demo)
 app.command(rich_help_panel=RUN)(live.live)
 app.command(rich_help_panel=RUN)(replay.replay)
+app.command(rich_help_panel=RUN)(baseline.baseline)
 app.command(rich_help_panel=RUN)(simulate.simulate)
 app.command(rich_help_panel=LOOK)(streams.streams)
 app.command(rich_help_panel=LOOK)(listen.listen)

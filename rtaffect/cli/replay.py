@@ -1,6 +1,7 @@
 """``rtaffect replay``: decode a recording, or send it as if it were live."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -46,6 +47,10 @@ def replay(
     out: Annotated[
         Path | None, typer.Option(help="Write estimates into FILE.parquet, .csv or .jsonl.")
     ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(help="What `rtaffect baseline` made; else what the recording itself holds."),
+    ] = None,
     interpolate: Annotated[
         bool,
         typer.Option("--interpolate", help="Rebuild missing channels, up to the model's limit."),
@@ -61,7 +66,7 @@ def replay(
     A recording made by rtaffect itself gives the very estimates of the session, bit for bit, with
     the model that the session had.
     """
-    from rtaffect.cli.running import ended_by_signals, tell, tell_summary
+    from rtaffect.cli.running import ended_by_signals, tell, tell_streams, tell_summary
     from rtaffect.cli.status import ReplayBar
     from rtaffect.config import load_session
     from rtaffect.sources.recording import open_recording
@@ -73,9 +78,7 @@ def replay(
         speed=_speed(speed, as_lsl=as_lsl),
         face_offset_s=face_offset,
     )
-    for modality, info in source.infos.items():
-        rate = f"{info.sfreq:g} Hz" if info.sfreq else "irregular"
-        tell(f"{modality}: {info.name}, {info.n_channels} channels, {rate}")
+    tell_streams(source.infos)
     for note in source.notes:
         tell(f"Note: {note}")
     with source, ended_by_signals(source) as came:
@@ -84,7 +87,15 @@ def replay(
         else:
             wanted = _wanted(settings, bundle, source, interpolate=interpolate)
             bar = ReplayBar(source.t_first, source.duration_s)
-            summary = _decode(source, settings, wanted, [bar], publish=publish, out=out)
+            summary = _decode(
+                source,
+                settings,
+                wanted,
+                [bar],
+                baselines=baseline or (),
+                publish=publish,
+                out=out,
+            )
             tell_summary(summary)
             if out is not None:
                 tell(f"Estimates are in {out}.")
@@ -130,18 +141,25 @@ def _decode(
     wanted: "tuple[DecoderSettings, ...]",
     sinks: "list[Sink]",
     *,
+    baselines: Sequence[Path],
     publish: bool,
     out: Path | None,
 ) -> "Summary":
-    from rtaffect.cli.running import by_name, interpolated, open_decoders, open_publishers, tell
+    from rtaffect.cli.opening import interpolated, open_decoders
+    from rtaffect.cli.running import by_name, open_publishers, tell, tell_decoders
     from rtaffect.config import Session
     from rtaffect.engine import Engine
     from rtaffect.publish.estimate_file import EstimateFile
 
     provider = settings.provider if settings is not None else "auto"
-    decoders = open_decoders(wanted, source.infos, provider=provider)
-    for decoder in decoders:
-        tell(f"decoder {decoder.name}: {decoder.provider}")
+    decoders = open_decoders(
+        wanted,
+        source.infos,
+        provider=provider,
+        baselines=baselines,
+        recorded=source.baselines,
+    )
+    tell_decoders(decoders)
     if source.bundles - {decoder.bundle.digest for decoder in decoders}:
         tell(
             "Note: another model decoded this session live, so that its estimates were others. "

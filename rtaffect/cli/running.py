@@ -1,4 +1,4 @@
-"""What `live` and `replay` share: decoders and sinks from settings, and how a run ends."""
+"""What `live` and `replay` share: sinks from settings, what is said, and how a run ends."""
 
 import signal
 import sys
@@ -10,54 +10,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rtaffect.core.errors import BundleError
-
 if TYPE_CHECKING:
     from rtaffect.bundle import Bundle
     from rtaffect.config import Session
-    from rtaffect.config.session import DecoderSettings
     from rtaffect.core.clock import Clock
     from rtaffect.core.sinks import Sink
     from rtaffect.core.streams import Source, StreamInfo
     from rtaffect.decode.decoder import Decoder
     from rtaffect.engine import Summary
     from rtaffect.publish.zmq import ZmqPublisher
-
-
-def open_decoders(
-    wanted: "Sequence[DecoderSettings]", infos: "Mapping[str, StreamInfo]", *, provider: str
-) -> "list[Decoder]":
-    """Return a decoder for each entry, once every one of them fits the streams.
-
-    Raises
-    ------
-    BundleError
-        A bundle is not whole, or does not fit.
-    """
-    from rtaffect.bundle import explain_mismatch, find_bundle, load_bundle
-    from rtaffect.decode.decoder import Decoder
-
-    bundles = [(entry, load_bundle(find_bundle(entry.bundle))) for entry in wanted]
-    names = [entry.name or bundle.manifest.name for entry, bundle in bundles]
-    if len(set(names)) < len(names):
-        msg = f"Decoders must differ in name, got {', '.join(names)}. Give each a `name`."
-        raise BundleError(msg)
-    for entry, bundle in bundles:
-        modalities = bundle.manifest.windows.modalities if entry.interpolate else ()
-        if problems := explain_mismatch(bundle.manifest, infos, interpolate=modalities):
-            msg = "\n  ".join(
-                [f"The bundle {entry.bundle!r} does not fit the streams at hand:", *problems]
-            )
-            raise BundleError(msg)
-    return [
-        Decoder(bundle, name=name, infos=infos, provider=provider)
-        for name, (_, bundle) in zip(names, bundles, strict=True)
-    ]
-
-
-def interpolated(wanted: "Sequence[DecoderSettings]", decoders: "Sequence[Decoder]") -> list[str]:
-    """Return the names of the decoders that may rebuild missing channels."""
-    return [d.name for entry, d in zip(wanted, decoders, strict=True) if entry.interpolate]
 
 
 def by_name(decoders: "Sequence[Decoder]") -> "dict[str, Bundle]":
@@ -131,6 +92,36 @@ def tell(text: str) -> None:
 def is_terminal() -> bool:
     """Return whether somebody looks at standard error."""
     return sys.stderr.isatty()
+
+
+def tell_streams(infos: "Mapping[str, StreamInfo]") -> None:
+    """Say which streams were found."""
+    for modality, info in infos.items():
+        rate = f"{info.sfreq:g} Hz" if info.sfreq else "irregular"
+        tell(f"{modality}: {info.name}, {info.n_channels} channels, {rate}")
+
+
+def tell_decoders(decoders: "Sequence[Decoder]") -> None:
+    """Say where models run, whose baseline they have, and which of them nobody should believe."""
+    for decoder in decoders:
+        manifest, baseline = decoder.bundle.manifest, decoder.baseline
+        tell(f"decoder {decoder.name}: {decoder.provider}")
+        if manifest.training.leaky:
+            tell(
+                f"Note: {decoder.name} is LEAKY: test data took part in its making, to reproduce a "
+                "paper. How well it does on a new person is not known."
+            )
+        if baseline is not None:
+            tell(
+                f"{decoder.name}: baseline {baseline.digest[:12]} of {baseline.n_windows} windows "
+                "at rest"
+            )
+        elif manifest.rest is not None:
+            then = "it will not answer" if manifest.rest.required else "it answers without"
+            tell(
+                f"Note: {decoder.name} has no baseline, and {then}. `rtaffect baseline` makes one; "
+                "give it with --baseline, or as `baseline:` of the decoder in the session file."
+            )
 
 
 def tell_summary(summary: "Summary") -> None:

@@ -1,6 +1,7 @@
 """The line at the bottom of the terminal while a session or a replay runs."""
 
 import time
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -112,5 +113,44 @@ class ReplayBar(_Screen):
             )
 
     def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+
+class RestBar:
+    """How far a rest is, and how many clean windows there are.
+
+    Parameters
+    ----------
+    begin, end : float
+        Of the rest, in seconds on the source's clock.
+    """
+
+    def __init__(self, begin: float, end: float) -> None:
+        self._begin = begin
+        console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("rest"),
+            BarColumn(),
+            TextColumn(
+                "{task.completed:.0f} of {task.total:.0f} s, {task.fields[n]} clean windows"
+            ),
+            console=console,
+            transient=True,
+            auto_refresh=False,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("rest", total=end - begin, n=0)
+
+    def on_window(self, t_end: float, n_clean: int) -> None:
+        """Move on."""
+        self._progress.update(self._task, completed=t_end - self._begin, n=n_clean, refresh=True)
+
+    def __enter__(self) -> Self:
+        """Show."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
         """Take the bar away."""
         self._progress.stop()

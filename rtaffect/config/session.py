@@ -138,6 +138,11 @@ class DecoderSettings(Settings):
         default=False,
         description="true rebuilds missing EEG channels, up to the bundle's limit",
     )
+    baseline: str | None = Field(
+        default=None,
+        min_length=1,
+        description="file that `rtaffect baseline` made of this person, for a model that takes one",
+    )
 
     @property
     def label(self) -> str:

@@ -146,8 +146,8 @@ class LslPublisher:
     window, so that recorders keep estimates beside the signals. Channels, by target:
     ``<target>_expected`` and ``<target>_spread`` (ordered targets), ``<target>_p_<class>``; then
     ``confidence``, ``n_slices`` and, by modality, ``<modality>_coverage`` and
-    ``<modality>_flags`` (a sum of the bits that the description lists under ``flag_bits``). Targets
-    without an answer are NaN.
+    ``<modality>_flags`` (a sum of the bits that the description lists under ``flag_bits``), and
+    ``baseline_flags`` of a model that takes one. Targets without an answer are NaN.
 
     Parameters
     ----------
@@ -226,6 +226,8 @@ def _channels(decoder: wire.DecoderInfo) -> Iterator[tuple[str, str]]:
     for modality in decoder.modalities:
         yield f"{modality}_coverage", "0..1"
         yield f"{modality}_flags", "bits"
+    if decoder.takes_baseline:
+        yield "baseline_flags", "bits"
 
 
 def _values(estimate: Estimate, decoder: wire.DecoderInfo) -> list[float]:
@@ -237,6 +239,9 @@ def _values(estimate: Estimate, decoder: wire.DecoderInfo) -> list[float]:
         values += target.probabilities if target else [np.nan] * len(info.classes)
     values += [estimate.confidence, estimate.n_slices]
     for modality in decoder.modalities:
-        bits = sum(FLAG_BITS[flag] for owner, flag in estimate.flags if owner == modality)
-        values += [estimate.coverage.get(modality, 0.0), bits]
-    return values
+        values += [estimate.coverage.get(modality, 0.0), _bits(estimate, modality)]
+    return [*values, _bits(estimate, "baseline")] if decoder.takes_baseline else values
+
+
+def _bits(estimate: Estimate, modality: str) -> int:
+    return sum(FLAG_BITS[flag] for owner, flag in estimate.flags if owner == modality)

@@ -54,6 +54,8 @@ def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo])
                     key: wire.TargetInfo(classes=target.classes, edges=target.edges)
                     for key, target in manifest.targets.items()
                 },
+                takes_baseline=manifest.rest is not None,
+                leaky=manifest.training.leaky,
             )
             for name, manifest in manifests.items()
         },

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from rtaffect.core.clock import Clock, monotonic
 from rtaffect.core.errors import RecordingError
@@ -96,6 +96,12 @@ class RecordingSource:
         """Digests of the bundles that decoded the session live, of our own recordings."""
         own = [part.file for part in self._parts if isinstance(part.file, SessionRecording)]
         return frozenset[str]().union(*(file.bundles for file in own))
+
+    @property
+    def baselines(self) -> dict[str, Any]:
+        """Baselines that decoders of the session had, by name, of our own recordings, as JSON."""
+        own = [part.file for part in self._parts if isinstance(part.file, SessionRecording)]
+        return {name: told for file in own for name, told in file.baselines.items()}
 
     @property
     def n_waiting(self) -> int:

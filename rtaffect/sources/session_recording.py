@@ -98,6 +98,12 @@ class SessionRecording:
         told = self.session.get("bundles") if isinstance(self.session, dict) else None
         return frozenset(map(str, told.values())) if isinstance(told, dict) else frozenset()
 
+    @property
+    def baselines(self) -> dict[str, Any]:
+        """Baselines of the session's decoders by their names, as JSON; empty where it has none."""
+        told = self.session.get("baselines") if isinstance(self.session, dict) else None
+        return dict(told) if isinstance(told, dict) else {}
+
     def play(
         self,
         modalities: Mapping[int, str],

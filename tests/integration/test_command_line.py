@@ -22,6 +22,7 @@ from rtaffect.client import Subscriber
 from rtaffect.core.arrivals import ESTIMATES_STYPE
 from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamChoice, StreamEvent, StreamState
 from rtaffect.core.window import Flag
+from rtaffect.decode.baseline import Baseline
 from rtaffect.decode.decoder import Decoder
 from rtaffect.engine import Engine
 from rtaffect.publish.xdf_writer import XdfWriter
@@ -126,6 +127,38 @@ def test_a_session_reaches_a_subscriber_ends_cleanly_and_replays_equal(
         _, said = again.communicate(timeout=PATIENCE_S)
     assert again.returncode == 0, said
     lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [{k: v for k, v in line.items() if k in lived[0]} for line in lines] == lived
+
+
+def test_a_baseline_taken_live_serves_the_session_and_its_recording(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path, rest="required")
+    sender = f"test-cli-{uuid4().hex[:8]}"
+    (tmp_path / "session.yaml").write_text(
+        f"streams: {{eeg: {{source_id: {sender}-eeg}}}}\n"
+        "decoders: [{bundle: tiny, baseline: rest.json}]\n"
+        "publish: {address: tcp://127.0.0.1:*}\n"
+        "record: {path: session.xdf}\n"
+    )
+
+    def done(*arguments: str) -> str:
+        with running(*arguments, folder=tmp_path) as process:
+            _, said = process.communicate(timeout=2 * PATIENCE_S)
+        assert process.returncode == 0, said
+        return said
+
+    with running("simulate", "--source-id", sender, "--sfreq", "256", folder=tmp_path):
+        said = done("baseline", "session.yaml", "--duration", "12", "--out", "rest.json")
+        assert re.search(r"[2-9] clean windows of 1 s", said)
+        done("live", "session.yaml", "--duration", "8", "--quiet")
+    kept = json.loads((tmp_path / "rest.json").read_text())
+    (tmp_path / "rest.json").unlink()  # the recording holds what the session had
+    said = done("replay", "session.xdf", "--bundle", "tiny", "--out", "again.jsonl")
+    assert f"baseline {Baseline.model_validate_json(json.dumps(kept)).digest[:12]}" in said
+    streams, _ = read_xdf(tmp_path / "session.xdf")
+    (recorded,) = (stream for stream in streams if stream.stype == ESTIMATES_STYPE)
+    lived = [json.loads(text)["estimate"] for text in recorded.data[0]]
+    assert sum(bool(estimate["targets"]) for estimate in lived) > 4
+    lines = [json.loads(line) for line in (tmp_path / "again.jsonl").read_text().splitlines()]
     assert [{k: v for k, v in line.items() if k in lived[0]} for line in lines] == lived
 
 

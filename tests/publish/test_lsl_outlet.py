@@ -1,5 +1,6 @@
 """Outlets on loopback: what receivers see of them, and that samples arrive as they were sent."""
 
+import dataclasses
 import math
 import uuid
 from collections.abc import Iterator
@@ -175,6 +176,23 @@ def test_estimates_arrive_as_samples_that_the_description_explains() -> None:
     assert math.isnan(second["emotion_p_fear"])
     assert (values["simulated"], values["bundle_digest"]) == ("true", "d" * 64)
     assert values["session_id"] == session_id
+
+
+def test_a_model_that_takes_a_baseline_has_a_channel_for_its_flags() -> None:
+    session_id = str(uuid.uuid4())
+    plain = session("main")
+    takes = {"main": dataclasses.replace(plain.decoders["main"], takes_baseline=True)}
+    publisher = LslPublisher(dataclasses.replace(plain, decoders=takes), session_id=session_id)
+    answer = estimate("main", 12.5)
+    flags = (("baseline", Flag.MISSING), *answer.flags)
+    with inlet_of(f"rtaffect-estimate-main-{session_id}") as inlet:
+        publisher.on_estimate(answer, TIMING)
+        publisher.on_estimate(dataclasses.replace(answer, flags=flags), TIMING)
+        got, _ = pull(inlet, 2)
+        _, channels = description(inlet)
+    publisher.close()
+    assert channels[-1] == ("baseline_flags", "bits")
+    assert [sample[-1] for sample in got] == [0, FLAG_BITS[Flag.MISSING]]
 
 
 def test_a_closed_sender_is_gone() -> None:

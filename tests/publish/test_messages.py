@@ -79,6 +79,17 @@ def test_a_session_says_what_runs(tmp_path: Path) -> None:
     assert wire.build(wire.Session, wire.plain(body)) == body
 
 
+def test_a_session_says_which_models_are_leaky_and_which_take_a_baseline(tmp_path: Path) -> None:
+    bundles = {
+        "plain": write_tiny_bundle(tmp_path / "plain"),
+        "leaky": write_tiny_bundle(tmp_path / "leaky", leaky=True),
+        "rest": write_tiny_bundle(tmp_path / "rest", rest="optional"),
+    }
+    decoders = session_body(bundles, {}).decoders
+    assert [name for name, one in decoders.items() if one.leaky] == ["leaky"]
+    assert [name for name, one in decoders.items() if one.takes_baseline] == ["rest"]
+
+
 def test_a_decoder_that_has_no_topic_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(WireError, match="names of decoders"):
         session_body({"a/b": write_tiny_bundle(tmp_path)}, {})

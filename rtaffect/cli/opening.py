@@ -1,0 +1,161 @@
+"""From settings to what runs: the live source, and decoders with their baselines."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtaffect.core.errors import BaselineError, BundleError
+
+if TYPE_CHECKING:
+    from rtaffect.bundle import Bundle
+    from rtaffect.config import Session
+    from rtaffect.config.session import DecoderSettings
+    from rtaffect.core.clock import Clock
+    from rtaffect.core.streams import Source, StreamInfo
+    from rtaffect.decode.baseline import Baseline
+    from rtaffect.decode.decoder import Decoder
+
+
+def open_live_source(settings: "Session", *, hop_s: float) -> "tuple[Source, Clock]":
+    """Return an open source of the session's streams, and the runtime's clock.
+
+    Parameters
+    ----------
+    settings : Session
+        Says which streams.
+    hop_s : float
+        The shortest distance of windows, in seconds: as often it ticks.
+    """
+    from rtaffect.sources.lsl_inlet import local_clock
+
+    if settings.source.kind == "fieldtrip":
+        from rtaffect.sources.fieldtrip import FieldTripSource
+
+        (choice,) = (choice for choice in settings.choices() if choice.modality == "eeg")
+        source = FieldTripSource(
+            choice,
+            host=settings.source.host or "127.0.0.1",
+            port=settings.source.port or 1972,
+            tick_s=hop_s,
+            clock=local_clock,
+        )
+        return source.open(), local_clock
+    from rtaffect.sources.lsl import LslSource
+
+    return LslSource(settings.choices(), tick_s=hop_s).open(), local_clock
+
+
+def open_decoders(
+    wanted: "Sequence[DecoderSettings]",
+    infos: "Mapping[str, StreamInfo]",
+    *,
+    provider: str,
+    baselines: Sequence[Path] = (),
+    recorded: Mapping[str, Any] | None = None,
+) -> "list[Decoder]":
+    """Return a decoder for each entry, once every one of them fits the streams.
+
+    Parameters
+    ----------
+    wanted : sequence of DecoderSettings
+        The entries.
+    infos : mapping of str to StreamInfo
+        The streams, by modality.
+    provider : {"auto", "cpu", "cuda"}
+        Where models run.
+    baselines : sequence of Path
+        Files from the command line; each belongs to the decoders of the model that made it, and
+        goes before what the recording holds, which goes before what the entry names.
+    recorded : mapping of str to JSON, optional
+        Baselines that a recording holds, by name of the decoder.
+
+    Raises
+    ------
+    BundleError
+        A bundle is not whole, or does not fit.
+    BaselineError
+        A baseline is not whole, or belongs to another model.
+    """
+    from rtaffect.bundle import find_bundle, load_bundle
+    from rtaffect.decode.decoder import Decoder
+
+    bundles = [(entry, load_bundle(find_bundle(entry.bundle))) for entry in wanted]
+    names = [entry.name or bundle.manifest.name for entry, bundle in bundles]
+    if len(set(names)) < len(names):
+        msg = f"Decoders must differ in name, got {', '.join(names)}. Give each a `name`."
+        raise BundleError(msg)
+    for entry, bundle in bundles:
+        check_fit(entry, bundle, infos)
+    given = _read_all(baselines, [bundle for _, bundle in bundles])
+    return [
+        Decoder(
+            bundle,
+            name=name,
+            infos=infos,
+            provider=provider,
+            baseline=given.get(bundle.digest) or _baseline(name, entry, bundle, recorded or {}),
+        )
+        for name, (entry, bundle) in zip(names, bundles, strict=True)
+    ]
+
+
+def check_fit(
+    entry: "DecoderSettings", bundle: "Bundle", infos: "Mapping[str, StreamInfo]"
+) -> None:
+    """Check that a bundle fits the streams.
+
+    Raises
+    ------
+    BundleError
+        It does not; the message says every difference.
+    """
+    from rtaffect.bundle import explain_mismatch
+
+    modalities = bundle.manifest.windows.modalities if entry.interpolate else ()
+    if problems := explain_mismatch(bundle.manifest, infos, interpolate=modalities):
+        msg = "\n  ".join(
+            [f"The bundle {entry.bundle!r} does not fit the streams at hand:", *problems]
+        )
+        raise BundleError(msg)
+
+
+def interpolated(wanted: "Sequence[DecoderSettings]", decoders: "Sequence[Decoder]") -> list[str]:
+    """Return the names of the decoders that may rebuild missing channels."""
+    return [d.name for entry, d in zip(wanted, decoders, strict=True) if entry.interpolate]
+
+
+def _read_all(files: Sequence[Path], bundles: "Sequence[Bundle]") -> "dict[str, Baseline]":
+    """Return baselines by the digest of their model, each of which must be among the bundles."""
+    from rtaffect.decode.baseline import read_baseline
+
+    found: dict[str, Baseline] = {}
+    for file in files:
+        baseline = read_baseline(file)
+        if baseline.bundle_digest not in {bundle.digest for bundle in bundles}:
+            at_hand = ", ".join(f"{b.manifest.name} ({b.digest[:12]})" for b in bundles)
+            msg = (
+                f"The baseline {file} must belong to a model that runs: it was made with "
+                f"{baseline.bundle!r} ({baseline.bundle_digest[:12]}), and here run {at_hand}. "
+                "Make it again with `rtaffect baseline`."
+            )
+            raise BaselineError(msg)
+        if baseline.bundle_digest in found:
+            msg = (
+                f"One model takes one baseline, and {file} is a second one of {baseline.bundle!r}."
+            )
+            raise BaselineError(msg)
+        found[baseline.bundle_digest] = baseline
+    return found
+
+
+def _baseline(
+    name: str, entry: "DecoderSettings", bundle: "Bundle", recorded: Mapping[str, Any]
+) -> "Baseline | None":
+    """Return what the recording holds for this decoder, or else what its entry names."""
+    from rtaffect.decode.baseline import read_baseline, recorded_baseline
+
+    kept = {key: recorded_baseline(told) for key, told in recorded.items()}
+    fitting = {key: b for key, b in kept.items() if b.bundle_digest == bundle.digest}
+    if fitting:
+        return fitting.get(name) or next(iter(fitting.values()))
+    return None if entry.baseline is None else read_baseline(Path(entry.baseline))
