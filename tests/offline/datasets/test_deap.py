@@ -293,8 +293,8 @@ def test_eeg_that_is_no_number_or_not_in_microvolts_is_found():
     eeg_uv = np.zeros((40, 32, 8064), dtype=np.float32)
     ((found,), _) = problems(eeg_uv=eeg_uv)
     assert "must be in microvolts" in found
-    for bad in (np.nan, np.inf):
-        eeg_uv[6, 3, 100] = bad
+    for bad in (np.nan, np.inf, -np.inf):
+        eeg_uv[6, 3, 100:102] = bad, np.inf
         ((found,), _) = problems(eeg_uv=eeg_uv)
         assert "NaN or infinities in video 7" in found
     wave = 20e-6 * np.sin(np.arange(8064) / 2)
