@@ -23,7 +23,7 @@ from rtaffect.core.montages import EEG_32
 ABOUT = About(
     kind="deap",
     title="DEAP: a database for emotion analysis using physiological signals",
-    reference="doi:10.1109/T-AFFC.2011.15",
+    reference="10.1109/T-AFFC.2011.15",
     licence="End-user licence agreement: academic research only, not to be passed on.",
     how_to_get=(
         "Sign the agreement at https://www.eecs.qmul.ac.uk/mmv/datasets/deap/ (the server was "

@@ -35,7 +35,7 @@ from rtaffect.signal.montage import canonical_name
 ABOUT = About(
     kind="faced",
     title="FACED: finer-grained affective computing EEG dataset",
-    reference="doi:10.1038/s41597-023-02650-w",
+    reference="10.1038/s41597-023-02650-w",
     licence="CC-BY-4.0",
     how_to_get=(
         "Register at https://www.synapse.org (syn50614194) and unpack Processed_data, and Data "
