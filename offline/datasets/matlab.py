@@ -28,6 +28,7 @@ def read_array(path: Path, names: Sequence[str]) -> npt.NDArray[Any]:
     from scipy.io import loadmat, whosmat  # slow to load
 
     try:
+        path.open("rb").close()  # scipy's own error would not say why it cannot be read
         held = [name for name, _, _ in whosmat(path)]
         name = next((wanted for wanted in names if wanted in held), None)
         found = None if name is None else loadmat(path, variable_names=[name])[name]

@@ -69,9 +69,10 @@ class LabelSettings(Settings):
         ValueError
             It is no rating on the scale; the message goes on after "must be".
         """
+        shown = repr(text) if text else "nothing"
         if not self.edges:
             if text not in self.classes:
-                msg = f"one of {', '.join(self.classes)}, got {text!r}"
+                msg = f"one of {', '.join(self.classes)}, got {shown}"
                 raise ValueError(msg)
             return float(self.classes.index(text))
         low, high = self.edges[0], self.edges[-1]
@@ -80,7 +81,7 @@ class LabelSettings(Settings):
         except ValueError:
             value = math.nan
         if not low <= value <= high:
-            msg = f"a number from {low:g} to {high:g}, got {text!r}"
+            msg = f"a number from {low:g} to {high:g}, got {shown}"
             raise ValueError(msg)
         return value
 

@@ -3,10 +3,10 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -114,12 +114,15 @@ def _unfinished(folder: Path) -> Iterator[Path]:
 class _GrowingArray:
     """A .npy file whose first axis grows; its header is written again when it is known."""
 
-    def __init__(self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], left: ExitStack
+    ) -> None:
         self._path = path
         self._dtype = dtype
         self._shape = shape  # of one row
         self._n_rows = 0
         self._file: IO[bytes] = path.open("wb")
+        left.callback(self._abandon)
         self._write_header()
         self._start = self._file.tell()
 
@@ -137,11 +140,9 @@ class _GrowingArray:
         self._file.close()
         return _stored(self._path)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._file.close()
+    def _abandon(self) -> None:
+        with suppress(OSError):  # of a full disk; said already
+            self._file.close()
 
     def _write_header(self) -> None:
         header = {
@@ -155,10 +156,11 @@ class _GrowingArray:
 class _StreamWriter:
     """Writes one stream's samples and stamps as they come."""
 
-    def __init__(self, info: StreamInfo, path: Path) -> None:
+    def __init__(self, info: StreamInfo, path: Path, left: ExitStack) -> None:
         self._info = info
         self._path = path
-        self._stamps = _GrowingArray(path.with_name(f"{path.name}-stamps.npy"), _FLOAT, ())
+        self._left = left
+        self._stamps = _GrowingArray(path.with_name(f"{path.name}-stamps.npy"), _FLOAT, (), left)
         self._samples: _GrowingArray | None = None
         self._texts: list[npt.NDArray[Any]] = []
 
@@ -183,20 +185,20 @@ class _StreamWriter:
 
     def _open(self, dtype: np.dtype[Any]) -> _GrowingArray:
         path = self._path.with_name(f"{self._path.name}-samples.npy")
-        return _GrowingArray(path, dtype, (self._info.n_channels,))
+        return _GrowingArray(path, dtype, (self._info.n_channels,), self._left)
 
 
 _FLOAT = np.dtype(np.float64)
 
 
 def _write_recording(recording: Recording, place: Path, name: str) -> StoredRecording:
-    with recording.open() as source:
+    with ExitStack() as left, recording.open() as source:
         writers = {
-            modality: _StreamWriter(info, place / f"{name}-{number}")
+            modality: _StreamWriter(info, place / f"{name}-{number}", left)
             for number, (modality, info) in enumerate(source.infos.items())
         }
         numbers = {modality: number for number, modality in enumerate(source.infos)}
-        order = _GrowingArray(place / f"{name}-order.npy", _FLOAT, (5,))
+        order = _GrowingArray(place / f"{name}-order.npy", _FLOAT, (5,), left)
         details: list[tuple[int, StreamState, str]] = []
         for event in source.events():
             if isinstance(event, Chunk):
@@ -204,15 +206,14 @@ def _write_recording(recording: Recording, place: Path, name: str) -> StoredReco
             if isinstance(event, StreamEvent):
                 details.append((numbers[event.modality], event.state, event.detail))
             order.append(np.array([_row(event, numbers)]))
-        streams = tuple(writer.close() for writer in writers.values())
-    return StoredRecording(
-        session=recording.session,
-        trials=recording.trials,
-        streams=streams,
-        order=order.close(),
-        details=tuple(details),
-        course=_write_course(recording, place / f"{name}-course.npy"),
-    )
+        return StoredRecording(
+            session=recording.session,
+            trials=recording.trials,
+            streams=tuple(writer.close() for writer in writers.values()),
+            order=order.close(),
+            details=tuple(details),
+            course=_write_course(recording, place / f"{name}-course.npy", left),
+        )
 
 
 def _row(event: Event, numbers: dict[str, int]) -> tuple[float, ...]:
@@ -231,14 +232,14 @@ def _row(event: Event, numbers: dict[str, int]) -> tuple[float, ...]:
             return ArrivalKind.TICK, 0, 0, event.t_received, 0.0
 
 
-def _write_course(recording: Recording, path: Path) -> StoredCourse | None:
+def _write_course(recording: Recording, path: Path, left: ExitStack) -> StoredCourse | None:
     if recording.course is None or not recording.trials:
         return None
     t_first = min(trial.t_start for trial in recording.trials)
     t_last = max(trial.t_end for trial in recording.trials)
     n_times = int(np.ceil((t_last - t_first) * COURSE_SFREQ)) + 1
     courses = recording.course(t_first + np.arange(n_times) / COURSE_SFREQ)
-    samples = _GrowingArray(path, _FLOAT, (len(courses),))
+    samples = _GrowingArray(path, _FLOAT, (len(courses),), left)
     samples.append(np.stack(list(courses.values()), axis=1))
     return StoredCourse(targets=tuple(courses), t_first=t_first, samples=samples.close())
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from event_content import content
 
 from offline.datasets import ABOUT, DATASETS
 from offline.datasets.contract import Dataset, Recording
 from rtaffect.core.spec import SignalSpec, WindowSpec
-from rtaffect.core.streams import Chunk, ClockOffset, Event
+from rtaffect.core.streams import Chunk, ClockOffset
 from rtaffect.windows import open_windows
 
 HOME = Path(__file__).parents[2] / "offline" / "datasets"
@@ -145,15 +146,6 @@ def test_a_stimulus_has_the_same_name_for_everybody(dataset: Dataset) -> None:
         shown[recording.subject] |= {trial.stimulus for trial in recording.trials} - {""}
     named = [stimuli for stimuli in shown.values() if stimuli]
     assert all(one & other for one, other in itertools.combinations(named, 2))
-
-
-def content(event: Event) -> bytes:
-    """Return all that an event says."""
-    if not isinstance(event, Chunk):
-        return repr(event).encode()
-    samples = event.data.tolist() if event.data.dtype == object else event.data.tobytes()
-    told = (event.modality, event.t_received, event.data.dtype.str, event.data.shape)
-    return repr((told, samples, event.stamps_s.tobytes())).encode()
 
 
 def test_a_recording_says_the_same_whenever_it_is_opened(dataset: Dataset) -> None:

@@ -1,0 +1,104 @@
+"""Which data set is meant, by file, folder and kind; and what the command line says of it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from fakes import own
+from rich.console import Console
+from typer.testing import CliRunner
+
+from offline.cli import data
+from offline.datasets.choosing import choose_dataset
+from offline.datasets.own import OwnSettings
+from offline.datasets.stored import StoredSettings
+from rtaffect.core.errors import ConfigError
+
+run = CliRunner()
+
+
+@pytest.fixture
+def fragment(tmp_path: Path) -> Path:
+    """Settings of a data set that is on disk."""
+    settings = own.write_fake(tmp_path)
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        yaml.safe_dump(settings.model_dump(mode="json", exclude_none=True), sort_keys=False)
+    )
+    return path
+
+
+def test_a_fragment_a_recipe_and_a_sweep_name_the_same_data_set(fragment: Path) -> None:
+    alone = choose_dataset(fragment)
+    assert isinstance(alone, OwnSettings)
+    inner = yaml.safe_load(fragment.read_text())
+    recipe = fragment.with_name("recipe.yaml")
+    recipe.write_text(yaml.safe_dump({"name": "x", "dataset": inner, "model": {"kind": "any"}}))
+    assert choose_dataset(recipe) == alone
+    recipe.write_text(yaml.safe_dump({"base": {"name": "x", "dataset": inner}, "variants": {}}))
+    assert choose_dataset(recipe) == alone
+
+
+def test_changes_go_deep_and_leave_the_rest(fragment: Path) -> None:
+    changed = choose_dataset(fragment, changes=["labels.valence.edges=[1, 4, 9]", "rest_s=0"])
+    assert changed.labels["valence"].edges == (1.0, 4.0, 9.0)
+    assert changed.labels["valence"].classes == ("low", "high")
+    assert changed.labels["mood"] == choose_dataset(fragment).labels["mood"]
+    assert changed.rest_s == 0.0
+
+
+def test_a_folder_needs_its_kind_unless_it_was_converted(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Say which data set .* holds: --kind deap\|"):
+        choose_dataset(tmp_path)
+    (tmp_path / "index.json").touch()
+    assert choose_dataset(tmp_path) == StoredSettings(path=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (["kind=netflix"], "kind must be one of deap, .* says netflix"),
+        (["pth=x"], "pth is not a known key"),
+        (["rest_s=soon"], "rest_s must be a number"),
+        (["rest_s"], "must look like"),
+    ],
+)
+def test_a_setting_that_is_none_is_named(fragment: Path, changes: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        choose_dataset(fragment, changes=changes)
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    for name, text in (("x.txt", "kind: own"), ("x.yaml", "- a list"), ("no.yaml", None)):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        with pytest.raises(ConfigError):
+            choose_dataset(tmp_path / name)
+
+
+def test_ls_shows_every_kind_and_what_was_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "Console", lambda: Console(width=200))
+    shown = run.invoke(data.app, ["ls"])
+    assert shown.exit_code == 0
+    for kind in ("deap", "eav", "faced", "bids", "own", "stored", "simulated"):
+        assert f"│ {kind} " in shown.output
+    assert "no real file" in shown.output
+
+
+def test_check_ends_with_1_where_a_copy_cannot_be_used(fragment: Path) -> None:
+    fine = run.invoke(data.app, ["check", str(fragment)])
+    assert fine.exit_code == 0
+    assert "2 subjects, valence (low < high), mood (calm, tense)" in fine.output
+    wrong = run.invoke(data.app, ["check", str(fragment), "labels.mood.classes=[calm, glad]"])
+    assert wrong.exit_code == 1
+    assert "mood must be one of calm, glad, got 'tense'" in wrong.output
+    assert "3 errors" in wrong.output
+
+
+def test_convert_writes_what_check_finds_in_order(fragment: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    done = run.invoke(data.app, ["convert", str(fragment), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert run.invoke(data.app, ["check", str(out)]).exit_code == 0
+    (out / "s0000" / "r0000-order.npy").unlink()
+    assert run.invoke(data.app, ["check", str(out)]).exit_code == 1
