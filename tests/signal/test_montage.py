@@ -14,7 +14,7 @@ from numpy.polynomial.legendre import legval
 
 from rtaffect.core.errors import MontageError
 from rtaffect.core.montages import EEG_15, EEG_32
-from rtaffect.signal.montage import MontagePlan, canonical_name, plan_montage
+from rtaffect.signal.montage import MontagePlan, canonical_name, is_site, plan_montage
 
 OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 
@@ -52,6 +52,7 @@ def colin27_1005() -> Any:
 )
 def test_every_spelling_of_a_site_is_understood(label: str, name: str) -> None:
     assert canonical_name(label) == name
+    assert is_site(label)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_every_spelling_of_a_site_is_understood(label: str, name: str) -> None:
 )
 def test_what_is_no_site_keeps_its_label(label: str) -> None:
     assert canonical_name(label) == label
+    assert not is_site(label)
 
 
 def test_every_site_that_mne_knows_is_known_in_any_case() -> None:

@@ -131,6 +131,8 @@ def test_streams_are_merged_in_the_order_of_their_arrival(xdf):
         events = list(source.events())
         assert list(source.infos) == ["eeg", "face", "markers"]
         assert source.duration_s == pytest.approx(4.99)
+        assert source.span("face") == pytest.approx((10.0, 10.0 + 149 / 30))
+        assert source.span("markers") == (11.0, 13.0)
         assert sum("no clock offsets" in note for note in source.notes) == 2
     times = [event.t_received for event in events]
     assert times == sorted(times)

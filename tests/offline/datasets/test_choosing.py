@@ -1,5 +1,6 @@
 """Which data set is meant, by file, folder and kind; and what the command line says of it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from offline.cli import data
+from offline.datasets import DATASETS
 from offline.datasets.choosing import choose_dataset
 from offline.datasets.own import OwnSettings
 from offline.datasets.stored import StoredSettings
 from rtaffect.core.errors import ConfigError
 
+ROOT = Path(__file__).parents[3]
 run = CliRunner()
 
 
@@ -74,6 +77,16 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
             (tmp_path / name).write_text(text)
         with pytest.raises(ConfigError):
             choose_dataset(tmp_path / name)
+
+
+def test_the_examples_of_the_documentation_are_valid() -> None:
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    examples = [
+        yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    ]
+    assert [example["kind"] for example in examples] == ["own", "bids", "eav", "stored"]
+    for example in examples:
+        DATASETS[example["kind"]].model_validate(example)
 
 
 def test_ls_shows_every_kind_and_what_was_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
