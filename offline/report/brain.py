@@ -54,7 +54,7 @@ def _draw(maps: ScalpMaps, *, name: str, of: str) -> Drawing:
             _draw_grid(top, panel, maps, limits=limits)
     colours = ScalarMappable(Normalize(*limits), cmap=_COLOURS)
     bar = figure.colorbar(colours, ax=[axis for row in panels for axis in row], shrink=0.7)
-    bar.set_label(maps.title)
+    bar.set_label(maps.unit)
     unplaced = [ch for ch, ok in zip(maps.ch_names, placed, strict=True) if not ok]
     left_out = (
         f" Without a place on the scalp and left out: {', '.join(unplaced)}." if unplaced else ""

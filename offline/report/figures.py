@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from offline.metrics.calibration import N_BINS
 from offline.report.drawing import (
@@ -275,5 +276,6 @@ def _learning(axis: Axes, curves: Sequence[Curve]) -> None:
     low, high = axis.get_ylim()
     axis.plot(chosen, [low] * len(chosen), "|", color=VERMILLION, markersize=9, clip_on=False)
     axis.set_ylim(low, high)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
     axis.set_ylabel("negative log likelihood")

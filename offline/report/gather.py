@@ -57,6 +57,12 @@ def gather(paths: Sequence[Path], *, cache: Path | None) -> list[Study]:
     return list(by_question.values())
 
 
+def folder_of(path: Path) -> Path:
+    """Return the folder of all runs that a path as `gather` takes it lies in."""
+    is_root = path.is_dir() and any(path.glob(f"*{STUDY_ENDING}"))
+    return path if is_root else path.absolute().parent
+
+
 def _runs(paths: Sequence[Path]) -> list[tuple[str, Path, str]]:
     """Return each run's study, folder and variant."""
     found: list[tuple[str, Path, str]] = []

@@ -77,7 +77,8 @@ def _prior_maps(
     means = _by_class(recipe, table, split, folders, _prior_of_channels)
     names = [name for name in _class_names(table.labels) if name in means.n]
     return ScalpMaps(
-        title="prior: how much a channel goes with the face",
+        title="How much each channel goes with the face",
+        unit="prior",
         caption="Correlation of EEG and face by cross-attention (the prior of Zheng et al. 2023, "
         "their Fig. 2): the mean over each channel's row of the prior, over all windows with a "
         "face of a class, each seen by the network that was tested on it "
@@ -98,7 +99,8 @@ def _entropy_maps(
     whole = means.mean("all")
     found = [
         ScalpMaps(
-            title="entropy above the band's mean over channels (nats)",
+            title="Brain maps of differential entropy",
+            unit="nats",
             caption="Brain maps of differential entropy as the network gets them before it takes "
             "off baseline and scale: the mean over all tested windows, less the mean over "
             "channels. Above: the pixels of the paper's grid; below: interpolated.",
@@ -116,7 +118,8 @@ def _entropy_maps(
         difference = means.mean(high) - means.mean(low)
         found.append(
             ScalpMaps(
-                title=f"entropy, {high} minus {low} (nats)",
+                title=f"Brain maps, {high} minus {low}",
+                unit="nats",
                 caption=f"Brain maps of differential entropy: windows of {high} "
                 f"({means.n[high]}) minus windows of {low} ({means.n[low]}), means over all tested "
                 "windows. Above: the pixels of the paper's grid; below: interpolated. Differences "

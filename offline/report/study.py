@@ -50,7 +50,9 @@ class ScalpMaps:
     Parameters
     ----------
     title : str
-        What the values are, with their unit.
+        What the values are.
+    unit : str
+        Of the values, beside their colours.
     caption : str
         Of whose windows, and how it was computed.
     ch_names : tuple of str
@@ -66,6 +68,7 @@ class ScalpMaps:
     """
 
     title: str
+    unit: str
     caption: str
     ch_names: tuple[str, ...]
     panels: Mapping[str, npt.NDArray[np.float64]]

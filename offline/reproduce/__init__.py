@@ -1,0 +1,1 @@
+"""A paper's tables beside ours, row by row: by its own protocol, and by an honest one."""

@@ -1,0 +1,87 @@
+"""What a paper claims: its tables as printed, and which of our runs stands beside each row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Per = Literal["trial", "window"]
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """What a paper prints of one target, in percent; std over folds where it says so."""
+
+    accuracy: float
+    accuracy_std: float | None = None
+    f1: float | None = None
+    f1_std: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One method.
+
+    Parameters
+    ----------
+    method : str
+        As the paper calls it.
+    printed : mapping of str to Printed
+        By target; empty where the paper has a figure without numbers, or none of this.
+    variants : mapping of str to str
+        Name of our variant that answers each target; empty for a method that we do not have.
+    note : str
+        What to know of the comparison.
+    """
+
+    method: str
+    printed: Mapping[str, Printed] = field(default_factory=dict)
+    variants: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperTable:
+    """One of a paper's tables."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """A paper, its tables, and the two sweeps that are put beside them.
+
+    Parameters
+    ----------
+    name : str
+        On the command line.
+    reference : str
+        Authors, where, DOI.
+    per : {"trial", "window"}
+        What the paper counts.
+    targets : tuple of str
+        In the order of its columns.
+    paper_sweep, honest_sweep : Path
+        Sweeps: by the paper's protocol, and by an honest one.
+    differences : tuple of str
+        Where we know that we depart from it, a sentence each.
+    tables : tuple of PaperTable
+        As printed.
+    """
+
+    name: str
+    reference: str
+    per: Per
+    targets: tuple[str, ...]
+    paper_sweep: Path
+    honest_sweep: Path
+    differences: tuple[str, ...]
+    tables: tuple[PaperTable, ...]
+
+
+def both(variant: str) -> dict[str, str]:
+    """Return a variant that answers valence and arousal at once."""
+    return {"valence": variant, "arousal": variant}
