@@ -1,17 +1,16 @@
 """BIDS data sets of EEG with events: how trials and ratings are told is in the settings."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from offline.datasets.bids_events import rated_trials, read_events, read_levels
 from offline.datasets.bids_settings import EventSettings
 from offline.datasets.contract import About, Finding
 from offline.datasets.recorded import Plan, RecordedDataset, Take
-from offline.datasets.settings import LabelSettings, Settings, labels_of, with_tuples
+from offline.datasets.settings import LabelSettings, Settings, StreamsOrNone, labels_of
 from offline.errors import DataError
-from rtaffect.config.session import Streams
 
 ABOUT = About(
     kind="bids",
@@ -44,7 +43,7 @@ class BidsSettings(Settings):
         How events become trials, and where ratings are.
     labels : mapping of str to LabelSettings
         What the ratings answer, by target.
-    streams : Streams or None
+    streams : StreamsOrNone
         What the EEG's channels and unit are where the files do not say it, as in a session file.
     title, reference, licence : str
         For people.
@@ -55,7 +54,7 @@ class BidsSettings(Settings):
     task: str | None = None
     events: EventSettings
     labels: dict[str, LabelSettings] = Field(min_length=1)
-    streams: Annotated[Streams | None, BeforeValidator(with_tuples)] = None
+    streams: StreamsOrNone = None
     title: str = ABOUT.title
     reference: str = ABOUT.reference
     licence: str = ABOUT.licence

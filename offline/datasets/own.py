@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from offline.datasets.contract import About, Finding
 from offline.datasets.rated import AtMarker, Rated
@@ -12,13 +12,12 @@ from offline.datasets.recorded import Plan, RecordedDataset, Take
 from offline.datasets.settings import (
     LabelSettings,
     Settings,
+    StreamsOrNone,
     labels_of,
     values_in,
-    with_tuples,
 )
 from offline.datasets.tables import Row, read_table
 from offline.errors import DataError
-from rtaffect.config.session import Streams
 
 ABOUT = About(
     kind="own",
@@ -58,7 +57,7 @@ class OwnSettings(Settings):
         of that text, counted from 1. None is ``ratings.tsv`` in `path`.
     labels : mapping of str to LabelSettings
         What the ratings answer, by target.
-    streams : Streams or None
+    streams : StreamsOrNone
         Which stream is the EEG and which the face, and what their senders left out, as in a session
         file; None takes what is obvious.
     rest_s : float
@@ -71,7 +70,7 @@ class OwnSettings(Settings):
     path: Path
     ratings: Path | None = None
     labels: dict[str, LabelSettings] = Field(min_length=1)
-    streams: Annotated[Streams | None, BeforeValidator(with_tuples)] = None
+    streams: StreamsOrNone = None
     rest_s: float = Field(default=0.0, ge=0)
     title: str = ABOUT.title
     reference: str = ABOUT.reference

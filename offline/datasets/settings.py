@@ -3,13 +3,21 @@
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from offline.datasets.contract import Label
 from offline.datasets.tables import Row
 from offline.errors import DataError
+from rtaffect.config.session import Streams
 
 
 class Settings(BaseModel):
@@ -110,8 +118,19 @@ def values_in(row: Row, settings: Mapping[str, LabelSettings]) -> dict[str, floa
     return values
 
 
-def with_tuples(value: Any) -> Any:
+def _with_tuples(value: Any) -> Any:
     """Return plain values with tuples for lists, as the runtime's strict settings take them."""
     if isinstance(value, dict):
-        return {key: with_tuples(inner) for key, inner in value.items()}
-    return tuple(map(with_tuples, value)) if isinstance(value, list) else value
+        return {key: _with_tuples(inner) for key, inner in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+
+
+def _without_gaps(streams: Streams | None) -> dict[str, Any] | None:
+    """Return streams as a session file says them, where a key without a value is refused."""
+    return None if streams is None else streams.model_dump(mode="json", exclude_none=True)
+
+
+StreamsOrNone = Annotated[
+    Streams | None, BeforeValidator(_with_tuples), PlainSerializer(_without_gaps)
+]
+"""Which stream is which modality, as in a session file; None for what is obvious."""

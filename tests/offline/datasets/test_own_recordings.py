@@ -161,6 +161,10 @@ def test_streams_are_chosen_as_in_a_session_file(tmp_path: Path) -> None:
     with recording.open() as source:
         assert list(source.infos) == ["eeg"]
         assert source.infos["eeg"].ch_names[0] == "AF3"
+    told = {**settings.model_dump(mode="json"), "streams": {"eeg": {"ch_names": ["Cz", "Pz"]}}}
+    named = OwnSettings.model_validate(told)  # lists, as in a recipe that was kept as JSON
+    assert OwnSettings.model_validate(named.model_dump(mode="json")) == named
+    assert OwnSettings.model_validate_json(named.model_dump_json()) == named
 
 
 @pytest.mark.parametrize(
