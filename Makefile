@@ -14,7 +14,10 @@ check: .venv/dev.stamp  ## style, types, layers, docstrings, spelling
 	$(BIN)/python tools/check
 
 bundles: .venv/dev.stamp  ## train the shipped models on simulated participants (minutes, CPU)
-	$(BIN)/rtaffect-offline train configs/train/prior_dfcn_simulated.yaml
+	$(BIN)/rtaffect-offline train configs/train/prior_dfcn_eeg_face.yaml
+	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg-face.study.json --out rtaffect/bundles
+	$(BIN)/rtaffect-offline train configs/train/prior_dfcn_eeg.yaml
+	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg.study.json --out rtaffect/bundles
 
 clean:  ## what can be made again; the environment stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -46,7 +46,7 @@ def export_run(
     seed : int, optional
         Of the recipe's seeds; the first one by default.
     command : str
-        What was typed, for the manifest.
+        What was typed, for the manifest; it follows what the run was begun with.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def export_run(
     network = read_network(recipe, labels, folder)
     evaluations, metrics = _measure(run, units_of(record, split), recipe)
     training = Training(
-        command=command,
+        command=" && ".join(filter(None, (record.sessions[0].command, command))),
         recipe=recipe.model_dump(mode="json", exclude={"dataset": {"path", "root"}}),
         versions={"python": platform.python_version()}
         | {name: version(name) for name in _PACKAGES},

@@ -9,7 +9,10 @@ from rich.console import Console
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[
+        Path,
+        typer.Argument(help="Folder of a run, or NAME.study.json: the study's first variant."),
+    ],
     out: Annotated[
         Path, typer.Option(help="Folder for bundles; this one gets a folder of its own in it.")
     ] = Path("runs/bundles"),
@@ -22,13 +25,16 @@ def export(
 ) -> None:
     """Write a finished run's weights as a bundle, which `rtaffect live` and `replay` decode with.
 
-    Example: rtaffect-offline export runs/5f1c0a9be8d2 --out bundles
+    Example: rtaffect-offline export runs/prior-dfcn-eeg.study.json --out bundles
     """
     from offline.make import export_run
+    from offline.runs.record import read_study
 
     words = ["rtaffect-offline", "export", str(run)]
     words += ["--fold", fold] if fold is not None else []
     words += ["--seed", str(seed)] if seed is not None else []
+    if run.is_file():
+        run = run.parent / next(iter(read_study(run).variants.values()))
     bundle = export_run(run, out, fold=fold, seed=seed, command=shlex.join(words))
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{bundle.path}  sha256 {bundle.digest[:12]}", markup=False)

@@ -126,7 +126,7 @@ def test_what_a_bundle_says_of_itself_is_what_was_measured(tmp_path: Path) -> No
     folder, run = finished_run(tmp_path, **RECIPES["prior_dfcn"])
     manifest = export_run(folder, tmp_path, command="typed").manifest
     training = manifest.training
-    assert training.command == "typed"
+    assert training.command == "test && typed"
     assert {role: len(names) for role, names in training.participants.items()} == {
         "train": 2,
         "validation": 1,
