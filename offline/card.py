@@ -168,7 +168,14 @@ def _protocol(training: Training) -> str:
 def _results(training: Training, n_test: int) -> str:
     if not any(training.metrics.values()):
         return "How well it does was not measured."
-    heading = f"On the {n_test} people tested (95 % interval over people where there is one)"
+    n_folds, fold = training.protocol.get("n_folds", 1), training.protocol.get("fold")
+    heading = f"On the {n_test} people tested"
+    if n_folds != 1:
+        heading = (
+            f"On the test people of all {n_folds} folds, each answered by a model trained without "
+            f"them (this one is of fold {fold})"
+        )
+    heading += ", with 95 % intervals over people where there are any"
     if training.leaky:
         heading = "LEAKY numbers, not to be believed"
     lines = []
@@ -178,7 +185,7 @@ def _results(training: Training, n_test: int) -> str:
         lines.append(f"{target}: {', '.join(known)}" if known else target)
         if blind:
             lines.append(f"{target}, without looking at anybody: {', '.join(blind)}")
-    return f"{heading}:\n{_list(lines)}"
+    return f"{_filled(heading + ':')}\n{_list(lines)}"
 
 
 def _said(name: str, metric: Metric) -> str:

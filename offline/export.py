@@ -1,6 +1,7 @@
 """From a trained network to a bundle: ONNX graphs and a manifest, checked before kept."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,13 +43,13 @@ class RestWanted:
 
     Parameters
     ----------
-    min_windows : int
-        How many clean windows it must come from.
+    min_s : float
+        How many seconds of clean windows it must come from at least; 3 as in DEAP.
     required : bool
         Without a baseline there is no answer; else `Network.without` says what stands for it.
     """
 
-    min_windows: int = 1
+    min_s: float = 3.0
     required: bool = True
 
 
@@ -121,7 +122,9 @@ def export_bundle(
     if network.uses_rest:
         files["baseline"], described["baseline"], values = _baseline(network, windows)
         needs = Rest(
-            shape=tuple(values.shape), min_windows=rest.min_windows, required=rest.required
+            shape=tuple(values.shape),
+            min_windows=math.ceil(rest.min_s / spec.window_s),
+            required=rest.required,
         )
         samples = [sample | given for sample in samples for given in _rests(values, needs)]
     files["encoder"], described["encoder"], slices = _encoder(

@@ -71,7 +71,7 @@ def test_an_honest_card_holds_its_facts() -> None:
         "valence: low 43% (-1 to 0), high 57% (0 to 1)",
         "emotion: joy 50%, fear 50%",
         "Protocol: loso. The epoch was chosen on the validation people",
-        "On the 2 people tested (95 % interval over people where there is one): - valence: "
+        "On the 2 people tested, with 95 % intervals over people where there are any: - valence: "
         "balanced accuracy 0.561 [0.490, 0.630]",
         "valence, without looking at anybody: trivial accuracy 0.570, prevalence 0.570",
         "- The band edges are ours. - Dropout is 0.2.",
@@ -79,6 +79,14 @@ def test_an_honest_card_holds_its_facts() -> None:
         assert words in card
     for absent in ("LEAKY", "SIMULATED", "baseline of the person"):
         assert absent not in card
+
+
+def test_a_card_of_one_fold_says_whose_numbers_it_shows() -> None:
+    card = _card(_training(protocol={"kind": "loso", "n_folds": 18, "fold": "s03"}))
+    assert (
+        "On the test people of all 18 folds, each answered by a model trained without them" in card
+    )
+    assert "(this one is of fold s03)" in card
 
 
 def test_a_leaky_card_begins_with_that_and_believes_no_number() -> None:

@@ -34,7 +34,7 @@ from rtaffect.windows import open_windows
 
 TARGETS = {"valence": 2, "arousal": 3}
 BANDS_HZ = {"theta": (4.0, 8.0), "alpha": (8.0, 14.0), "beta": (14.0, 31.0), "gamma": (31.0, 45.0)}
-T_MAX = 3
+T_MAX, N_WINDOWS = 3, 6
 
 
 def _spec(kind: str) -> WindowSpec:
@@ -53,14 +53,14 @@ def _spec(kind: str) -> WindowSpec:
 def _windows(kind: str) -> tuple[Window, ...]:
     """Settled windows of a simulated participant, from the runtime's own chain."""
     spec, t_start = _spec(kind), 1000.0
-    with SimulatedSource(Participant(5), 14.0, chunk_s=0.25, t_start=t_start) as source:
+    with SimulatedSource(Participant(5), 16.0, chunk_s=0.25, t_start=t_start) as source:
         windows = [w for w in open_windows(source, spec) if w.t_start > t_start + 5.0]
     whole = tuple(w for w in windows if all(part.usable for part in w.modalities.values()))
-    assert len(whole) >= 5
+    assert len(whole) >= N_WINDOWS
     return whole
 
 
-def _examples(kind: str, n_windows: int = 5) -> dict[str, Tensor]:
+def _examples(kind: str, n_windows: int = N_WINDOWS) -> dict[str, Tensor]:
     rows = [encoder_inputs(w, input_names(_spec(kind))) for w in _windows(kind)[:n_windows]]
     return {name: torch.from_numpy(np.concatenate([row[name] for row in rows])) for name in rows[0]}
 
@@ -178,13 +178,13 @@ def test_a_decoder_of_the_bundle_answers_as_the_network_does(which: str, tmp_pat
         features["rest"] = rest.expand(len(examples["eeg"]), *rest.shape)
     network.fit_scales(features)
     if isinstance(network, SolvedNetwork):
-        labels = {name: torch.arange(5) % n for name, n in TARGETS.items()}
+        labels = {name: torch.arange(N_WINDOWS) % n for name, n in TARGETS.items()}
         network.solve(iter([(features, 1)]), labels, seed=0)
     bundle = _export(network, tmp_path / "mine", kind)
     baseline = None
     if rest is not None:
         maker = BaselineMaker(bundle, provider="cpu")
-        for window in _windows(kind)[:5]:
+        for window in _windows(kind)[:N_WINDOWS]:
             assert maker.push(window)
         baseline = maker.finish()
         np.testing.assert_allclose(baseline.array_for(bundle), rest, rtol=1e-5)
@@ -192,7 +192,7 @@ def test_a_decoder_of_the_bundle_answers_as_the_network_does(which: str, tmp_pat
     step = bundle.manifest.slice_step
     with torch.no_grad():
         slices = network.encode(features)
-    for i, window in enumerate(_windows(kind)[:5]):
+    for i, window in enumerate(_windows(kind)[:N_WINDOWS]):
         estimate = decoder.decode(window).estimate
         run = list(range(i, -1, -step))[:T_MAX][::-1]
         assert estimate.n_slices == len(run)
@@ -229,10 +229,10 @@ def test_a_network_of_single_windows_has_the_same_two_graphs(tmp_path: Path) -> 
 
 def test_what_stands_for_a_baseline_that_may_lack_is_in_the_graph(tmp_path: Path) -> None:
     network = Powers(uses_rest=True)
-    bundle = _export(
-        network, tmp_path / "mine", "eeg", rest=RestWanted(min_windows=2, required=False)
-    )
+    bundle = _export(network, tmp_path / "mine", "eeg", rest=RestWanted(min_s=5.0, required=False))
     assert set(bundle.manifest.graphs.encoder.inputs) == {"eeg", "rest", "has_rest"}
+    assert bundle.manifest.rest is not None
+    assert bundle.manifest.rest.min_windows == 2
     window = _windows("eeg")[0]
     estimate = Decoder(bundle, provider="cpu").decode(window).estimate
     assert ("baseline", Flag.MISSING) in estimate.flags
