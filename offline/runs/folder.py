@@ -126,7 +126,8 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _seal(folder: Path) -> None:
-    (folder / DONE).unlink(missing_ok=True)
+    for path in folder.glob(f"{DONE}*"):  # of an attempt that ended while it wrote them
+        path.unlink()
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
         msg = f"A unit must write something before it is done, got nothing in {folder}."

@@ -52,7 +52,7 @@ class Screen:
         self._all = self._bars.add_task("all units", total=sum(max_epochs.values()), note="")
         self._of_unit: dict[Unit, TaskID] = {}
         self._epochs: dict[Unit, int] = {}
-        self._n_finished = 0
+        self._finished: set[Unit] = set()
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -81,13 +81,13 @@ class Screen:
                 )
                 if unit in self._of_unit:
                     self._bars.update(self._of_unit[unit], completed=message.number, note=note)
-            case Finished(unit=unit):
+            case Finished(unit=unit) if unit not in self._finished:
                 self._hide(unit)
                 self._epochs[unit] = self._max_epochs[unit]
-                self._n_finished += 1
+                self._finished.add(unit)
                 if not self._console.is_terminal:
                     seconds = time.monotonic() - self._started
-                    done = f"{self._n_finished} of {len(self._max_epochs)}"
+                    done = f"{len(self._finished)} of {len(self._max_epochs)}"
                     self._console.print(f"{seconds:7.1f} s  {done}  {self._name(unit)}")
             case Died():
                 self._drop(message.units)
@@ -100,7 +100,7 @@ class Screen:
         self._tell_total()
 
     def _tell_total(self) -> None:
-        note = f"{self._n_finished} of {len(self._max_epochs)} done"
+        note = f"{len(self._finished)} of {len(self._max_epochs)} done"
         self._bars.update(self._all, completed=sum(self._epochs.values()), note=note)
 
     def _show(self, unit: Unit) -> None:

@@ -1,6 +1,9 @@
 """Units as tasks of Ray: on this machine, or on a cluster with one file system."""
 
+import ipaddress
+import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +51,7 @@ class RayTasks:
         RunError
             Ray is not installed, or its cluster cannot be reached.
         """
-        ray = _import_ray()
+        ray = _import_ray(for_this_machine=self.address is None)
         with self._cluster(ray):
             from ray.util.queue import Empty, Queue
 
@@ -56,7 +59,9 @@ class RayTasks:
             task = ray.remote(
                 num_cpus=1, num_gpus=self.n_gpus, max_retries=MAX_DEATHS - 1, max_calls=0
             )(_carry_out)
-            pending = {task.remote(work, group, told, self.root): group for group in groups}
+            pending = {
+                task.remote(work, group, told, self.root, Path.cwd()): group for group in groups
+            }
             while pending:
                 ended, _ = ray.wait(list(pending), timeout=_POLL_S)
                 while True:
@@ -72,39 +77,66 @@ class RayTasks:
                     try:
                         ray.get(reference)
                     except ray.exceptions.RayError as error:
-                        hear(Failed(units=group, why=f"Ray gave it up: {_first_line(error)}"))
+                        hear(Failed(units=group, why=f"Ray gave it up: {_last_line(error)}"))
 
     @contextmanager
     def _cluster(self, ray: Any) -> Iterator[None]:
         try:
             if self.address:
-                ray.init(address=self.address, log_to_driver=False)
+                ray.init(
+                    address=self.address,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    runtime_env={"env_vars": _threads()},
+                )
             else:
                 ray.init(
                     address="local",
                     num_cpus=self.n_workers,
                     include_dashboard=False,
                     log_to_driver=False,
-                    _node_ip_address="127.0.0.1",
+                    logging_level=logging.ERROR,
+                    runtime_env={"env_vars": _threads() | _modules()},
                 )
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             where = self.address or "this machine"
-            msg = f"Ray must be reachable at {where}, got: {_first_line(error)}"
+            msg = f"Ray must be reachable at {where}, got: {_last_line(error)}"
             raise RunError(msg) from error
         try:
+            at = ray.util.get_node_ip_address()
+            if self.address is None and not ipaddress.ip_address(at).is_loopback:
+                msg = (
+                    f"Ray must listen on the loopback interface alone, but listens on {at}: it was "
+                    "imported before. Use a new process."
+                )
+                raise RunError(msg)
             yield
         finally:
             ray.shutdown()
 
 
-def _carry_out(work: Work, group: tuple[Unit, ...], told: Any, root: Path) -> None:
+def _carry_out(work: Work, group: tuple[Unit, ...], told: Any, root: Path, here: Path) -> None:
     """Carry out one group; what a task does."""
+    os.chdir(here)  # where relative paths of a recipe count from
     attempt(work, group, told.put, root=root)
 
 
-def _import_ray() -> Any:
+def _threads() -> dict[str, str]:
+    """Return how many threads each library takes here: numbers must not depend on where."""
+    return {name: n for name, n in os.environ.items() if name.endswith("_NUM_THREADS")}
+
+
+def _modules() -> dict[str, str]:
+    """Return where this process finds its modules; Ray's own look only where Ray is installed."""
+    return {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
+
+
+def _import_ray(*, for_this_machine: bool) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # leave GPUs as they are
+    if for_this_machine:
+        # Ray's one way to the loopback interface; it looks when it is imported.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         import ray
     except ImportError as error:
@@ -113,5 +145,5 @@ def _import_ray() -> Any:
     return ray
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]
