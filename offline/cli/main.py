@@ -7,14 +7,12 @@ answers at once.
 import logging
 import os
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from offline.cli import data, evaluate, export, sweep, train
+from offline.cli import audit, data, evaluate, export, report, reproduce, sweep, train
 from rtaffect.core.errors import RtaffectError
 from rtaffect.version import __version__
 
@@ -81,11 +79,10 @@ TRAIN, JUDGE, DATA = "Train", "Judge", "Data"
 app.command(rich_help_panel=TRAIN)(train.train)
 app.command(rich_help_panel=TRAIN)(sweep.sweep)
 app.command(rich_help_panel=TRAIN)(export.export)
+app.command(rich_help_panel=JUDGE)(audit.audit)
 app.command(rich_help_panel=JUDGE)(evaluate.evaluate)
-for _verb in ("report", "reproduce", "audit"):
-    if find_spec(f"offline.cli.{_verb}"):
-        _function = getattr(import_module(f"offline.cli.{_verb}"), _verb)
-        app.command(rich_help_panel=JUDGE)(_function)
+app.command(rich_help_panel=JUDGE)(report.report)
+app.command(rich_help_panel=JUDGE)(reproduce.reproduce)
 app.add_typer(data.app, name="data", rich_help_panel=DATA)
 
 
@@ -109,11 +106,11 @@ def program(
 
     Start here:
 
-      rtaffect-offline data ls                     which data sets are read
-      rtaffect-offline train RECIPE.yaml --dry-run what would be trained
-      rtaffect-offline train RECIPE.yaml           train it, fold by fold
-      rtaffect-offline report runs                 tables and figures of what is finished
-      rtaffect-offline export runs/RUN --out DIR   a bundle for `rtaffect live`
+      rtaffect-offline data ls             which data sets are read
+      rtaffect-offline audit RECIPE.yaml   whether its protocol leaks
+      rtaffect-offline train RECIPE.yaml   train it, fold by fold (--dry-run: only show the plan)
+      rtaffect-offline report runs         tables and figures of what is finished
+      rtaffect-offline export runs/RUN     a bundle for `rtaffect live`
 
     For research; not a medical device.
     """
