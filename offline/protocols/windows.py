@@ -18,8 +18,8 @@ class WindowsSettings(ProtocolSettings):
     A model that knows a trial again by its drifts is right about it, whatever the label means: see
     `offline.canaries`. The paper shuffles the windows of all subjects, keeps the shares of the
     classes (``StratifiedKFold(5, shuffle=True)``), and stops, decays and selects by the tested
-    fold. The latter is the run's choice of checkpoint; folds have a validation set here too, and
-    where the run does not use it, it can train on it.
+    fold. The latter is the run's choice of checkpoint. Folds have a validation set here
+    too, so that training has a little less than the paper's share (0.72 of the windows, not 0.8).
 
     Parameters
     ----------
