@@ -115,7 +115,8 @@ def make_maps() -> ScalpMaps:
     """Return maps that are high at the front for one class and at the back for the other."""
     front = np.linspace(1.0, 0.0, len(EEG_32))
     return ScalpMaps(
-        title="prior",
+        title="How much each channel goes with the face",
+        unit="prior",
         caption="Mean prior of each channel.",
         ch_names=EEG_32,
         panels={"valence high": front, "valence low": front[::-1].copy()},

@@ -72,7 +72,7 @@ def _opening(study: Study, numbers: Numbers) -> Iterator[str]:
     seen = " and ".join({"eeg": "EEG"}.get(name, name) for name in about.modalities)
     lines = [
         f"Data: {about.title} ({seen}). Reference: {about.reference or 'none'}. "
-        f"Licence: {about.licence or 'not stated'}.",
+        f"Licence: {about.licence.rstrip('.') or 'not stated'}.",
         f"Tested: {counts}.",
         *(f"Answered: {text}." for text in labels_in_words(study)),
         *describe(study.design),

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from offline.report.study import Design, Study
 
 _KEPT_APART = {
-    "subject": "Nobody who is tested was trained or selected on: the answers are about new people.",
-    "session": "No session that is tested was trained or selected on.",
+    "subject": "Nobody who is tested was trained on: the answers are about new people.",
+    "session": "No session that is tested was trained on.",
     "trial": "All windows of a trial have one role.",
-    "stimulus": "No stimulus that is tested was shown in training or selection.",
+    "stimulus": "No stimulus that is tested was shown in training.",
 }
 _SHARED = {
     "subject": "The tested people's other trials were trained on: this says nothing of new people.",
@@ -56,9 +56,9 @@ def labels_in_words(study: Study) -> list[str]:
     for target, label in study.labels.items():
         if label.edges:
             classes = ", ".join(
-                f"{name} ({low:g}, {high:g}]"
-                for name, low, high in zip(
-                    label.classes, label.edges[:-1], label.edges[1:], strict=True
+                f"{name} {'(' if number else '['}{low:g}, {high:g}]"
+                for number, (name, low, high) in enumerate(
+                    zip(label.classes, label.edges[:-1], label.edges[1:], strict=True)
                 )
             )
         else:

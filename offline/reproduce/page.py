@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from offline.report.study import Study
+from offline.report.study import CHECKPOINTS, Study
 from offline.report.words import describe, table
 from offline.reproduce.compare import Compared, Ours, Spread
 from offline.reproduce.paper import Paper, Printed
@@ -114,8 +114,9 @@ def _sections(
         if notes:
             yield "\n".join(notes)
     yield (
-        "What says the last class every time stands below each table: a model that does not beat "
-        "it in balanced accuracy (50 for two classes) has learned nothing, whatever its F1."
+        f"\\*: weights of the epoch that was {CHECKPOINTS['best_test']}. What says the last class "
+        "every time stands below each table: a model that does not beat it in balanced accuracy "
+        "(50 for two classes) has learned nothing, whatever its F1."
     )
 
 
@@ -125,8 +126,8 @@ def _has_f1(rows: Sequence[Compared]) -> bool:
 
 def _table(rows: Sequence[Compared], target: str, *, has_f1: bool, stamps: Sequence[str]) -> str:
     header = ["method", "paper: accuracy", *(["paper: F1"] if has_f1 else [])]
-    header += ["theirs, ours (LEAKY): accuracy", "theirs, ours (LEAKY): F1"]
-    header += ["honest: accuracy", "honest: F1", "honest: balanced accuracy"]
+    header += [f"ours, their protocol (LEAKY): {name}" for name in ("accuracy", "F1")]
+    header += [f"ours, honest: {name}" for name in ("accuracy", "F1", "balanced accuracy")]
     body = []
     for one in rows:
         printed = one.row.printed.get(target)
@@ -160,7 +161,7 @@ def _printed(printed: Printed | None, *, has_f1: bool) -> list[str]:
 def _cells(ours: Ours | None, names: Sequence[str]) -> list[str]:
     if ours is None:
         return [""] * len(names)
-    mark = "" if ours.checkpoint == "validation" else "*"
+    mark = "\\*" if ours.checkpoint == "best_test" else ""
     return [_spread(ours.scores[name]) + mark for name in names]
 
 

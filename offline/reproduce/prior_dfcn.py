@@ -67,7 +67,7 @@ PAPER = Paper(
                     method="ETF",
                     printed=_printed("64.63/09.35 66.35/13.41 65.64/10.29 66.63/16.97"),
                 ),
-                Row(method="Ours", printed=_OURS, variants=both("full")),
+                Row(method="Prior-driven DFCN", printed=_OURS, variants=both("full")),
             ),
         ),
         PaperTable(
@@ -94,7 +94,7 @@ PAPER = Paper(
                     printed=_printed("65.51/08.19 67.18/11.29 67.10/10.15 70.83/15.84"),
                     variants=both("w/o STFENet"),
                 ),
-                Row(method="Ours", printed=_OURS, variants=both("full")),
+                Row(method="Prior-driven DFCN", printed=_OURS, variants=both("full")),
                 Row(
                     method="log power",
                     variants=both("log power"),
