@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from offline.changes import parse_changes, with_changes
 from offline.datasets import DatasetSettings
 from offline.models import ModelSettings
 from offline.protocols import Protocol
@@ -267,28 +267,6 @@ def load_sweep(path: Path, changes: Sequence[str] = ()) -> Sweep:
     return Sweep(base=base, variants=sweep.variants)
 
 
-def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
-    """Return ``key=value`` arguments as a mapping.
-
-    Raises
-    ------
-    ConfigError
-        One has no ``=``, or its value is no YAML.
-    """
-    found = {}
-    for text in changes:
-        key, equals, value = text.partition("=")
-        if not (equals and key):
-            msg = f"A change must look like training.max_epochs=3, got {text!r}."
-            raise ConfigError(msg)
-        try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            msg = f"The value of {key} must be YAML, got {value!r}."
-            raise ConfigError(msg) from error
-    return found
-
-
 def change(recipe: Recipe, changes: Mapping[str, Any], *, where: str) -> Recipe:
     """Return the recipe with other values.
 
@@ -308,12 +286,4 @@ def change(recipe: Recipe, changes: Mapping[str, Any], *, where: str) -> Recipe:
     """
     if not changes:
         return recipe
-    settings = recipe.model_dump(mode="json")
-    for key, value in changes.items():
-        *parents, last = key.split(".")
-        place = settings
-        for parent in parents:
-            inner = place.get(parent)
-            place[parent] = place = inner if isinstance(inner, dict) else {}
-        place[last] = value
-    return validated(settings, Recipe, where=where)
+    return validated(with_changes(recipe.model_dump(mode="json"), changes), Recipe, where=where)

@@ -199,7 +199,7 @@ def test_ratings_at_the_threshold_are_low(copy):
     with pytest.raises(ValidationError, match="less than 9"):
         DeapSettings(path=copy.path, threshold=9.0)
     with pytest.raises(ValidationError, match="Extra inputs"):
-        DeapSettings(path=copy.path, treshold=5.0)
+        DeapSettings(path=copy.path, limit=5.0)
 
 
 def test_without_ratings_videos_stand_by_number_and_the_check_says_so(broken):
