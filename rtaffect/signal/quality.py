@@ -1,5 +1,6 @@
 """Which channels measure a scalp, and which a loose wire, a rail or the mains."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -115,33 +116,35 @@ class QualityMonitor:
             The channels that are bad in each block.
         """
         data = np.concatenate(blocks_uv, axis=1)
-        sizes = np.array([block.shape[1] for block in blocks_uv])
-        stops = sizes.cumsum()
-        starts = stops - sizes
+        sizes = [block.shape[1] for block in blocks_uv]
+        stops = list(itertools.accumulate(sizes))
+        starts = [0, *stops[:-1]]
         if not np.isfinite(data).all():
             data = np.concatenate(self._held(blocks_uv), axis=1)
         by_time = np.ascontiguousarray(data.T)  # reductions over its first axis are vectorised
-        means = np.add.reduceat(by_time, starts) / sizes[:, None]
+        means = np.add.reduceat(by_time, starts) / np.array(sizes)[:, None]
         if self._last is None:
             self._last, self._mean = by_time[0], means[0]
-        before = np.concatenate([self._last[None], by_time[starts[1:] - 1]])
+        before = np.array([self._last, *(by_time[start - 1] for start in starts[1:])])
         high = np.maximum(np.maximum.reduceat(by_time, starts), before)
         low = np.minimum(np.minimum.reduceat(by_time, starts), before)
-        swing = high - low - np.abs(self._follow_drift(means, sizes.tolist()))
+        swing = high - low - np.abs(self._follow_drift(means, sizes))
         self._last = by_time[-1].copy()
 
         faults = np.empty((len(Fault), *high.shape), dtype=np.bool_)
         flat, railed, clipped, large, hum = faults
         np.greater(swing, self.spec.amplitude_uv, out=large)
         np.greater_equal(np.maximum(high, -low), self.spec.rail_uv, out=railed)
-        flat[:] = self._flatness.update(high, low, sizes.tolist(), self.spec.flat_uv)
-        parts = [by_time[a:b] for a, b in zip(starts.tolist(), stops.tolist(), strict=True)]
+        flat[:] = self._flatness.update(high, low, sizes, self.spec.flat_uv)
+        parts = [by_time[a:b] for a, b in zip(starts, stops, strict=True)]
         clipped[:] = self._plateaus.update(parts, high, low, self.spec.amplitude_uv)
         hum[:] = self._line.update(data, stops, self.spec.line_ratio)
         self._faults = faults[:, -1]
         self._n_blocks += len(blocks_uv)
-        self._n_bad += np.count_nonzero(faults, axis=1)
-        return np.asarray(np.logical_or.reduce(faults, axis=0))
+        bad: Bools = np.logical_or.reduce(faults, axis=0)
+        if bad.any():
+            self._n_bad += np.count_nonzero(faults, axis=1)
+        return bad
 
     def report(self) -> QualityReport:
         """Return what was found so far."""
@@ -221,6 +224,7 @@ class _Plateaus:
 
     def __init__(self, n_channels: int, sfreq: float) -> None:
         self._n_channels = n_channels
+        self._none = np.zeros(n_channels, dtype=np.int64)
         self._n_half = 0.5 * sfreq
         self._n_min = max(3, round(PLATEAU_S * sfreq))
 
@@ -230,7 +234,7 @@ class _Plateaus:
         self._low, self._low_before = -nothing, -nothing
         self._n_times = 0
         self._top, self._bottom = nothing, -nothing
-        self._n_at_top = self._n_at_bottom = np.zeros(self._n_channels, dtype=np.int64)
+        self._n_at_top = self._n_at_bottom = self._none
 
     def update(
         self, blocks: Sequence[Floats], highs: Floats, lows: Floats, range_uv: float
@@ -251,7 +255,7 @@ class _Plateaus:
             if wide.any():
                 clipped[i] = wide & (self._longest(by_time, top, bottom) >= self._n_min)
             else:
-                self._n_at_top = self._n_at_bottom = np.zeros(self._n_channels, dtype=np.int64)
+                self._n_at_top = self._n_at_bottom = self._none
         return clipped
 
     def _longest(self, by_time: Floats, top: Floats, bottom: Floats) -> Ints:
@@ -278,6 +282,7 @@ class _Line:
         self._signal = np.zeros((n_channels, n_second))
         self._hann = np.hanning(n_second + 1)[:-1]
         freqs_hz = np.fft.rfftfreq(n_second, 1.0 / sfreq)
+        freqs_hz = freqs_hz[freqs_hz < LINE_HZ[-1] + 1.5]
         self._eeg = (freqs_hz > 0.5) & (freqs_hz < 40.5)
         # a Hann window spreads a line over its bin and one at either side
         self._lines = [np.abs(freqs_hz - f) < 1.5 for f in LINE_HZ if f + 1.5 < sfreq / 2.0]
@@ -286,7 +291,7 @@ class _Line:
         self._n_filled = 0
         self._hum: Bools = np.zeros(len(self._signal), dtype=np.bool_)
 
-    def update(self, data_uv: Floats, stops: Ints, ratio: float) -> Bools:
+    def update(self, data_uv: Floats, stops: Sequence[int], ratio: float) -> Bools:
         """Take the samples of blocks that end at `stops`.
 
         Return which channels have more than `ratio` times as much hum as EEG at each block's end.
@@ -308,7 +313,7 @@ class _Line:
 
     def _exceeds(self, ratio: float) -> Bools:
         centred = self._signal - self._signal.mean(axis=1, keepdims=True)
-        spectrum = np.fft.rfft(centred * self._hann, axis=1)
+        spectrum = np.fft.rfft(centred * self._hann, axis=1)[:, : len(self._eeg)]
         power = spectrum.real**2 + spectrum.imag**2
         line = np.max([power[:, near].sum(axis=1) for near in self._lines], axis=0)
         return np.asarray(line > ratio * power[:, self._eeg].sum(axis=1), dtype=np.bool_)

@@ -86,23 +86,23 @@ class GridResampler:
         n_kept = len(stamps) - self._n_taps
         self._stamps_s, self._data = stamps[n_kept:], data[:, n_kept:]
         self._bridged = bridged[n_kept:]
-        n_ahead = self._n_half_blocks
-        m_start, m_stop = self._m_next, (blocks[-1].index + 1 - n_ahead) * self.n_per_block
+        m_start, m_stop = self._m_next, self._m_stop(blocks[-1])
         if m_stop <= m_start:
             return m_start, np.empty((len(data), 0)), np.empty(0, dtype=bool)
         self._m_next = m_stop
-        grid = np.arange(m_start // self.n_per_block, m_stop // self.n_per_block)
-        m_first = int(grid[0]) * self.n_per_block
-        # a grid block sees the n_taps samples up to the end of the block that completes it
-        ends = np.cumsum([0, *(len(block.stamps_s) for block in blocks)])
-        n_there = np.searchsorted([block.index for block in blocks], grid + n_ahead, side="right")
-        starts = ends[n_there]
-        taps = starts[:, None] + np.arange(self._n_taps)
-        times = np.arange(m_first, m_stop).reshape(len(grid), 1, -1) / self.sfreq
+        m_first = m_start - m_start % self.n_per_block
+        # A grid block sees the n_taps samples up to the end of the block that completes it.
+        starts: list[int] = []
+        start = 0
+        for block in blocks:
+            start += len(block.stamps_s)
+            starts += [start] * ((self._m_stop(block) - m_first) // self.n_per_block - len(starts))
+        taps = np.array(starts)[:, None] + np.arange(self._n_taps)
+        times = np.arange(m_first, m_stop).reshape(len(starts), 1, -1) / self.sfreq
         distance = np.abs(stamps[taps][:, :, None] - times)  # (n_grid_blocks, n_taps, n_per_block)
         parts = [
             data[:, start : start + self._n_taps] @ weights
-            for start, weights in zip(starts.tolist(), self._weights(distance), strict=True)
+            for start, weights in zip(starts, self._weights(distance), strict=True)
         ]
         touched = np.zeros(m_stop - m_first, dtype=bool)
         if bridged.any():
@@ -110,6 +110,10 @@ class GridResampler:
             touched = ((distance <= reach_s) & bridged[taps][:, :, None]).any(axis=1).ravel()
         first = m_start - m_first
         return m_start, np.concatenate(parts, axis=1)[:, first:], touched[first:]
+
+    def _m_stop(self, block: Block) -> int:
+        """Return the number of the first grid sample that a block does not complete."""
+        return (block.index + 1 - self._n_half_blocks) * self.n_per_block
 
     def _begin(self, block: Block) -> None:
         """Begin a segment: before its first sample lies nothing, infinitely far."""
