@@ -130,8 +130,9 @@ class GridResampler:
         at = place.astype(np.intp)
         weights = self._kernel[at] + self._slope[at] * (place - at)
         total = np.add.reduce(weights, axis=-2, keepdims=True)
-        # 0 only before a segment's first valid sample, which nobody sees
-        return np.divide(weights, total, out=weights, where=total != 0.0)
+        total[total == 0.0] = 1.0  # only before a segment's first valid sample, which nobody sees
+        weights /= total
+        return np.asarray(weights)
 
     def _tabulate(self, period_s: float) -> None:
         """Tabulate the kernel for a stream's rate; linear interpolation errs below 1e-6."""
