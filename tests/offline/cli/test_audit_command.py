@@ -77,7 +77,7 @@ def test_ones_own_leaky_split_is_refused_unless_declared(tmp_path: Path) -> None
     path = table(tmp_path / "mine.csv", leaks=True)
     got = run(path)
     assert got.exit_code == 1
-    assert "must keep trials apart" in got.output
+    assert "must keep every trial in one role" in got.output
     assert "known to 100% in the test set" in got.output
     assert "Sound." not in got.output
     declared = run(path, "--leaky")

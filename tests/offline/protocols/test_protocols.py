@@ -177,11 +177,12 @@ def test_a_split_of_other_items_is_refused() -> None:
         split.prove(other)
 
 
-def test_an_honest_split_cannot_stop_keeping_trials_apart() -> None:
-    items, classes = study([list(range(12))] * 5)
-    split = LosoSettings().split(items, classes=classes, seed=0)
-    with pytest.raises(LeakError, match="not leaky"):
-        replace(split, disjoint=("subject",)).prove(items)
+def test_a_split_that_is_not_declared_leaky_keeps_trials_apart_whatever_it_says() -> None:
+    items, classes = study([list(range(10))] * 5, n_windows=4)
+    split = WindowsSettings().split(items, classes=classes, seed=0)
+    split.prove(items)
+    with pytest.raises(LeakError, match="keep every trial in one role"):
+        replace(split, leaky=False, disjoint=()).prove(items)
 
 
 def test_a_trial_that_is_listed_twice_is_refused_where_it_would_leak() -> None:
@@ -322,7 +323,7 @@ def test_a_table_that_leaks_must_say_so(tmp_path: Path) -> None:
     split = WindowsSettings().split(items, classes=classes, seed=0)
     path = tmp_path / "mine.tsv"
     write_split_table(path, items, split)
-    with pytest.raises(LeakError, match="must keep trials apart"):
+    with pytest.raises(LeakError, match="must keep every trial in one role"):
         TableSettings(path=path, windows=True).split(items, classes=classes, seed=0)
     told = TableSettings(path=path, windows=True, leaky=True)
     assert told.split(items, classes=classes, seed=0).leaky

@@ -130,7 +130,7 @@ def test_a_table_that_leaks_is_read_and_does_not_prove_itself(tmp_path: Path) ->
     )
     items, split = read_split_table(path)
     assert split.disjoint == ()
-    with pytest.raises(LeakError, match="keep trials apart"):
+    with pytest.raises(LeakError, match="keep every trial in one role"):
         split.prove(items)
 
 
