@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from rtaffect.core.errors import ConfigError
+
 if TYPE_CHECKING:  # these load torch
     from offline.recipe import Recipe
     from offline.runs.executor import Executor
@@ -83,6 +85,19 @@ class Options:
     gpu_share: float | None = None
     tensorboard: bool | None = None
 
+    def check(self) -> None:
+        """Check that the options go together.
+
+        Raises
+        ------
+        ConfigError
+            They do not.
+        """
+        is_local = self.executor is ExecutorName.LOCAL
+        if is_local and (self.address is not None or self.gpu_share is not None):
+            msg = "--address and --gpu-share belong to Ray. Add --executor ray, or leave them out."
+            raise ConfigError(msg)
+
 
 def run_recipes(
     name: str,
@@ -117,6 +132,8 @@ def run_recipes(
 
     Raises
     ------
+    ConfigError
+        The options do not go together.
     RunError
         Some units could not be finished; the message tells which, and why.
     """
@@ -127,6 +144,7 @@ def run_recipes(
     from offline.runs.trainer import Trainer
     from offline.runs.work import OneByOne
 
+    options.check()
     root = options.runs.absolute()
     cache = (options.cache or root / "features").absolute()
     check_writable(root)
@@ -247,16 +265,12 @@ def _executor(
 ) -> "Executor":
     from offline.runs.local import InProcess, SideBySide
     from offline.runs.ray_executor import RayTasks
-    from rtaffect.core.errors import ConfigError
 
     if options.executor is ExecutorName.RAY:
         share = options.gpu_share
         if share is None:
             share = 1 / MAX_ON_GPU if _wants_gpu(recipes) else 0.0
         return RayTasks(root=root, n_workers=n_workers, address=options.address, n_gpus=share)
-    if options.address is not None or options.gpu_share is not None:
-        msg = "--address and --gpu-share belong to Ray. Add --executor ray, or leave them out."
-        raise ConfigError(msg)
     if min(n_workers, len(units)) <= 1:
         return InProcess(root)
     return SideBySide(root, n_workers)

@@ -1,0 +1,139 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from offline.cli.main import main
+
+VERBS = ("train", "sweep", "export", "audit", "evaluate", "report", "reproduce", "data")
+HEAVY = ("torch", "mne", "matplotlib", "sklearn", "ray", "onnx", "tensorboard")
+
+TINY = """
+name: tiny
+dataset: {kind: simulated, n_subjects: 3, n_trials: 6, trial_s: 12, sfreq: 128}
+windows: {montage: EEG_15, face: true}
+model: {kind: prior_dfcn, maps: [2]}
+training: {max_epochs: 3}
+protocol: {kind: loso, n_validation: 1}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *args: object) -> str:
+    with pytest.raises(SystemExit) as end:
+        main([str(arg) for arg in args])
+    told = capsys.readouterr().err
+    assert end.value.code == 1
+    assert told.startswith("Error: ")
+    assert "Traceback" not in told
+    return told
+
+
+@pytest.mark.parametrize("verb", [(), *((verb,) for verb in VERBS)])
+def test_every_verb_says_what_it_does(
+    capsys: pytest.CaptureFixture[str], verb: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*verb, "--help"])
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    assert all(name in told for name in (verb or VERBS))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"]])
+def test_the_program_answers_with_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import json, sys\nfrom offline.cli import main\n"
+        f"try: main({words!r})\nexcept SystemExit as end: assert not end.code\n"
+        f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_it_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "offline.cli", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("rtaffect-offline ")
+
+
+@pytest.mark.parametrize("verb", ["train", "sweep"])
+def test_a_recipe_that_is_not_there_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str
+) -> None:
+    assert "nowhere.yaml" in complaint(capsys, verb, tmp_path / "nowhere.yaml")
+
+
+def test_an_unknown_key_of_a_recipe_is_named_with_its_line_and_the_nearest_one(
+    capsys: pytest.CaptureFixture[str], recipe: Path
+) -> None:
+    recipe.write_text(TINY.replace("max_epochs", "max_epoch"))
+    told = complaint(capsys, "train", recipe)
+    assert "line 6" in told
+    assert "Did you mean max_epochs?" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("training.max_epoch=3", "Did you mean max_epochs?"),
+        ("training.max_epochs=many", "training.max_epochs"),
+        ("training.max_epochs=0", "training.max_epochs"),
+        ("training.max_epochs=[", "YAML"),
+        ("training.max_epochs", "must look like"),
+        ("nothing.at.all=1", "nothing"),
+        ("model.kind=oracle", "oracle"),
+        ("dataset.kind=deep", "deep"),
+    ],
+)
+def test_a_change_that_no_recipe_holds_is_refused_in_words(
+    capsys: pytest.CaptureFixture[str], recipe: Path, change: str, words: str
+) -> None:
+    assert words in complaint(capsys, "train", recipe, change)
+
+
+def test_a_recipe_is_no_sweep(capsys: pytest.CaptureFixture[str], recipe: Path) -> None:
+    assert "base is missing" in complaint(capsys, "sweep", recipe)
+
+
+@pytest.mark.parametrize("option", ["--runs", "--cache"])
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_starts(
+    capsys: pytest.CaptureFixture[str], recipe: Path, tmp_path: Path, option: str
+) -> None:
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    args = ["train", recipe, "--runs", tmp_path / "runs", option, blocked / "runs"]
+    assert "can be written to" in complaint(capsys, *args)
+
+
+@pytest.mark.parametrize(
+    "options", [["--address", "127.0.0.1:1"], ["--gpu-share", "0.5"]], ids=lambda o: o[0]
+)
+def test_options_of_ray_without_ray_are_refused_before_anything_starts(
+    capsys: pytest.CaptureFixture[str], recipe: Path, tmp_path: Path, options: list[str]
+) -> None:
+    args = ["train", recipe, "--runs", tmp_path / "runs", *options]
+    assert "--executor ray" in complaint(capsys, *args)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "export", "report"])
+def test_a_folder_that_holds_no_run_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str
+) -> None:
+    assert str(tmp_path) in complaint(capsys, verb, tmp_path)
