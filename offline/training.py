@@ -1,7 +1,7 @@
 """The loop that finds a network's weights, from the first line to the last."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -111,37 +111,100 @@ def train(
     Trained
         Weights and epochs.
     """
-    device = choose_device(settings)
-    network.to(device)
+    fit = Fit(network, data, settings, t_min=t_min, seed=seed, checkpoint=checkpoint)
     forward = torch.compile(network) if settings.compile_network else network
-    generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    weights = _class_weights(data["train"]) if settings.balance_classes else {}
-    state = _state_of(network)
-    done = Trained(best=state, last=state)
-    if checkpoint is not None and checkpoint.exists():
-        done = _resume(checkpoint, network, optimiser, generator)
-    while not _is_over(done, settings):
+    while not fit.is_over:
         network.train()
         losses = []
-        for batch in _batches(data["train"], settings, generator, t_min=t_min):
-            with _precision(settings, device):
-                logits = forward(_on(device, batch.features(network)), batch.n_slices)
-                loss = nll(logits, _on(device, batch.labels), weights=_on(device, weights))
-            optimiser.zero_grad()
+        for batch in fit.batches():
+            with fit.precision():
+                logits = forward(_on(fit.device, batch.features(network)), batch.n_slices)
+                loss = nll(logits, _on(fit.device, batch.labels), weights=fit.weights)
+            fit.optimiser.zero_grad()
             torch.autograd.backward(loss)
-            optimiser.step()
+            fit.optimiser.step()
             losses.append(loss.item())
-        _close_epoch(done, network, data, settings, optimiser, float(np.mean(losses)))
-        if checkpoint is not None:
-            _save(checkpoint, done, network, optimiser, generator)
+        epoch = fit.close_epoch(losses)
         if report is not None:
-            report(done.epochs[-1])
-    network.load_state_dict(done.best)
-    network.cpu().eval()
-    return done
+            report(epoch)
+    return fit.finish()
+
+
+class Fit:
+    """One network on its way, from epoch to epoch; whoever steps its weights holds it.
+
+    Parameters
+    ----------
+    network : Network
+        Its scales fitted; changed in place.
+    data, settings, t_min, seed, checkpoint
+        See `train`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        data: Mapping[str, Sequences],
+        settings: TrainingSettings,
+        *,
+        t_min: int,
+        seed: int,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.device = choose_device(settings)
+        self.network = network.to(self.device)
+        self.data = data
+        self.settings = settings
+        self.optimiser = torch.optim.Adam(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        weights = _class_weights(data["train"]) if settings.balance_classes else {}
+        self.weights = _on(self.device, weights)
+        self._t_min = t_min
+        self._generator = torch.Generator().manual_seed(seed)
+        self._checkpoint = checkpoint
+        state = _state_of(network)
+        self._done = Trained(best=state, last=state)
+        if checkpoint is not None and checkpoint.exists():
+            self._done = _resume(checkpoint, network, self.optimiser, self._generator)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last epoch was trained, or waiting for a better one has been in vain."""
+        n_done = len(self._done.epochs)
+        in_vain = n_done - self._done.best_epoch >= self.settings.patience
+        return n_done >= self.settings.max_epochs or in_vain
+
+    def batches(self) -> Iterator["Batch"]:
+        """Yield the next epoch's batches."""
+        number = len(self._done.epochs) + 1
+        return _batches(
+            self.data["train"], self.settings, self._generator, t_min=self._t_min, epoch=number
+        )
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Return the context in which a network answers while it is trained."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.amp)
+
+    def close_epoch(self, losses: Sequence[float]) -> Epoch:
+        """Judge the epoch of these losses, and keep everything that the next one depends on."""
+        _close_epoch(
+            self._done,
+            self.network,
+            self.data,
+            self.settings,
+            self.optimiser,
+            float(np.mean(losses)),
+        )
+        if self._checkpoint is not None:
+            _save(self._checkpoint, self._done, self.network, self.optimiser, self._generator)
+        return self._done.epochs[-1]
+
+    def finish(self) -> Trained:
+        """Leave the network with the weights that were best on the validation items."""
+        self.network.load_state_dict(self._done.best)
+        self.network.cpu().eval()
+        return self._done
 
 
 @torch.no_grad()
@@ -232,12 +295,21 @@ class Batch:
 
 
 def _batches(
-    data: Sequences, settings: TrainingSettings, generator: torch.Generator, *, t_min: int
+    data: Sequences,
+    settings: TrainingSettings,
+    generator: torch.Generator,
+    *,
+    t_min: int,
+    epoch: int,
 ) -> Iterator[Batch]:
-    """Yield one epoch's batches in random order."""
+    """Yield one epoch's batches in random order.
+
+    Their lengths are the same in every fold, so that folds can be trained together.
+    """
     t_max = data.rows.shape[1]
+    lengths = np.random.default_rng(epoch)
     for chosen in torch.split(torch.randperm(len(data), generator=generator), settings.batch_size):
-        n_slices = int(torch.randint(t_min, t_max + 1, (), generator=generator))
+        n_slices = int(lengths.integers(t_min, t_max + 1))
         picks = chosen[data.n_slices[chosen] >= n_slices]
         dropped = {
             modality: torch.rand(len(picks), generator=generator) < share
@@ -282,11 +354,6 @@ def _newest_start(done: Trained, rate: float) -> int:
     return max(done.best_epoch, before[-1] if before else 0)
 
 
-def _is_over(done: Trained, settings: TrainingSettings) -> bool:
-    n_done = len(done.epochs)
-    return n_done >= settings.max_epochs or n_done - done.best_epoch >= settings.patience
-
-
 def _class_weights(data: Sequences) -> dict[str, Tensor]:
     """Return weights that make the classes of each target count alike, mean 1 over sequences."""
     weights = {}
@@ -302,10 +369,6 @@ def _state_of(network: Network) -> State:
 
 def _on(device: torch.device, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: x.to(device) for name, x in tensors.items()}
-
-
-def _precision(settings: TrainingSettings, device: torch.device) -> AbstractContextManager[Any]:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.amp)
 
 
 def _save(
