@@ -106,3 +106,17 @@ def test_evaluate_counts_the_same_runs_again(
     found = {(answer["variant"], answer["target"]) for answer in study["answers"]}
     assert found == {("full", "valence"), ("full", "arousal")}
     assert study["answers"][0]["by_checkpoint"]["validation"]["per_trial"]["n"] == 16
+
+
+def test_a_sweep_shows_every_variant_before_anything_starts(place: Path, tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep.yaml"
+    base = RECIPE.replace("\n", "\n  ").rstrip()
+    sweep.write_text(
+        f"base:{base}\nvariants:\n  w/o PKE: {{model.prior: false}}\n  the same: {{name: other}}\n"
+    )
+    words = ["sweep", str(sweep), "--runs", str(tmp_path / "runs"), "--dry-run"]
+    told = tell([sys.executable, "-m", "offline.cli", *words, "--cache", str(place / "cache")])
+    assert "8 units" in told  # the variant that is the same shares the base's four
+    ids = dict(re.findall(r"│ (full|w/o PKE|the same) +│ (\w{12}) ", told))
+    assert ids["full"] == ids["the same"] != ids["w/o PKE"]
+    assert not list((tmp_path / "runs").iterdir())
