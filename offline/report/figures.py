@@ -139,7 +139,7 @@ def draw_differences(study: Study, numbers: Numbers) -> Iterator[Drawing]:
         )
         axis.axvline(0.0, color=VERMILLION, linestyle="--", linewidth=1.2)
         axis.set_title(target)
-        axis.set_xlabel(f"balanced accuracy minus that of {study.variants[0].name!r}")
+        axis.set_xlabel(f"difference in balanced accuracy\nfrom {study.variants[0].name!r}")
     n_subjects = max(len(change.difference.by_subject) for change in changes)
     yield Drawing(
         name="differences",

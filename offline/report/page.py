@@ -56,7 +56,7 @@ def write_page(study: Study, numbers: Numbers, drawings: Sequence[Drawing]) -> s
 
 
 def _opening(study: Study, numbers: Numbers) -> Iterator[str]:
-    title = f"# {study.name} on {study.about.title}"
+    title = f"# {study.name} ({study.design.protocol}) on {study.about.title}"
     yield " · ".join([title, *(stamp.partition(":")[0] for stamp in study.stamps)])
     if study.stamps:
         yield "\n".join(f"> **{stamp}**\n>" for stamp in study.stamps).removesuffix("\n>")

@@ -7,6 +7,7 @@ def _printed(valence: float, arousal: float) -> dict[str, Printed]:
     return {"valence": Printed(accuracy=valence), "arousal": Printed(accuracy=arousal)}
 
 
+_OTHER = "The paper's numbers are of 4D-CRNN, reproduced there; ours of MT-CNN."
 _FIGURE = "The paper shows a figure without numbers."
 
 PAPER = Paper(
@@ -79,7 +80,7 @@ PAPER = Paper(
                         "valence": "a model a subject, valence",
                         "arousal": "a model a subject, arousal",
                     },
-                    note="The paper's numbers are of 4D-CRNN, reproduced there; ours of MT-CNN.",
+                    note=f"{_OTHER} Ours, honest: other trials of the same person.",
                 ),
                 Row(
                     method="one model for all, 2 models",
@@ -88,7 +89,7 @@ PAPER = Paper(
                         "valence": "single task, valence",
                         "arousal": "single task, arousal",
                     },
-                    note="The paper's numbers are of 4D-CRNN, reproduced there; ours of MT-CNN.",
+                    note=f"{_OTHER} Ours, honest: other people.",
                 ),
             ),
         ),

@@ -95,7 +95,7 @@ def _sections(
     for title, studies in (("Their protocol (LEAKY)", by_paper), ("Honest", honest)):
         yield f"## {title}"
         for study in studies:
-            names = ", ".join(variant.name for variant in study.variants)
+            names = "; ".join(variant.name for variant in study.variants)
             lines = "\n".join(f"- {line}" for line in describe(study.design))
             yield f"{names}:\n\n{lines}"
             if study.n_missing:

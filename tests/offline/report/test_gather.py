@@ -79,7 +79,7 @@ def test_networks_are_looked_at_over_the_windows_they_were_tested_on(
 def test_the_report_of_real_runs_is_written(place: Path, study_file: Path, tmp_path: Path) -> None:
     studies = gather([study_file], cache=place / "cache")
     text = write_report(studies, tmp_path).read_text()
-    honest, leaky = text.split("# tiny on ")[1:]
+    honest, leaky = text.split("# tiny (loso) on ")[1:]
     assert "LEAKY" not in honest
     assert "LEAKY" in leaky.splitlines()[0]
     assert "SIMULATED" in honest.splitlines()[0]
