@@ -15,7 +15,7 @@ from offline.report.drawing import (
     GREY,
     ORANGE,
     SEQUENTIAL,
-    VERMILLION,
+    VERMILION,
     Drawing,
     new_panels,
 )
@@ -40,7 +40,7 @@ def draw_headline(study: Study, numbers: Numbers) -> Drawing:
             metrics=[answer.chosen.per_trial.scores[HEADLINE] for answer in answers],
         )
         chance = 1.0 / len(study.labels[target].classes)
-        axis.axvline(chance, color=VERMILLION, linestyle="--", linewidth=1.2)
+        axis.axvline(chance, color=VERMILION, linestyle="--", linewidth=1.2)
         axis.set_title(f"{target} (dashed: chance, {chance:.2f})")
         axis.set_xlabel("balanced accuracy per trial")
     first = numbers.answers[0].chosen
@@ -137,7 +137,7 @@ def draw_differences(study: Study, numbers: Numbers) -> Iterator[Drawing]:
             names=[f"{change.variant}  (p = {change.difference.p:.3f})" for change in some],
             metrics=[change.difference.value for change in some],
         )
-        axis.axvline(0.0, color=VERMILLION, linestyle="--", linewidth=1.2)
+        axis.axvline(0.0, color=VERMILION, linestyle="--", linewidth=1.2)
         axis.set_title(target)
         axis.set_xlabel(f"difference in balanced accuracy\nfrom {study.variants[0].name!r}")
     n_subjects = max(len(change.difference.by_subject) for change in changes)
@@ -209,7 +209,7 @@ def _subjects(axis: Axes, answer: Answer) -> None:
     axis.tick_params(axis="y", labelsize=6.5)
     trivial = [one.trivial["majority"] for one in people]
     axis.plot(
-        trivial, np.arange(len(people)), "|", color=VERMILLION, markersize=6, markeredgewidth=1.8
+        trivial, np.arange(len(people)), "|", color=VERMILION, markersize=6, markeredgewidth=1.8
     )
     mean = float(np.mean(accuracies))
     axis.axvline(mean, color=BLUE, linewidth=1.0, alpha=0.6)
@@ -274,7 +274,7 @@ def _learning(axis: Axes, curves: Sequence[Curve]) -> None:
         axis.plot(np.arange(1, longest + 1), median, color=colour, linewidth=2.0, label=label)
     chosen = [curve.chosen for curve in curves if curve.chosen]
     low, high = axis.get_ylim()
-    axis.plot(chosen, [low] * len(chosen), "|", color=VERMILLION, markersize=9, clip_on=False)
+    axis.plot(chosen, [low] * len(chosen), "|", color=VERMILION, markersize=9, clip_on=False)
     axis.set_ylim(low, high)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
