@@ -149,7 +149,7 @@ def test_an_item_with_two_roles_does_not_prove_itself(tmp_path: Path) -> None:
         ("subject,trial\na,1\n", "must have the columns"),
         ("subject,trial,role,rolle\na,1,train,x\n", "got subject, trial, role, rolle"),
         ("subject,trial,role\n", "a line for each item, got none"),
-        ("subject,trial,role\na,1,trian\n", r"line 2: role must be one of train.*'trian'"),
+        ("subject,trial,role\na,1,teach\n", r"line 2: role must be one of train.*'teach'"),
         ("subject,trial,role\na,1,train\na,2\n", "line 3: must have 3 columns"),
         ("subject,trial,role\na,1,train,x\n", "line 2: must have 3 columns"),
         ("subject,trial,window,role\na,1,first,train\n", "line 2: window must be a whole number"),
