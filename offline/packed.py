@@ -8,6 +8,8 @@ would draw alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,8 +17,21 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from offline.errors import RunError
-from offline.models.contract import Features, Network
+from offline.models.contract import Features, Network, SolvedNetwork
+from offline.protocols.contract import Split
+from offline.recipe import Recipe
+from offline.table import FeatureTable, network_of
 from offline.training import Batch, Epoch, Fit, Trained, nll
+from offline.unit import (
+    CHECKPOINT,
+    Reporter,
+    finish_unit,
+    fold_of,
+    seen_in_training,
+    sequences_of,
+    start_unit,
+    unit_seed,
+)
 
 Tensors = dict[str, Tensor]
 
@@ -58,6 +73,81 @@ def train_packed(
             if report is not None:
                 report(place, epoch)
     return [fit.finish() for fit in fits]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One unit among those that are run together.
+
+    Parameters
+    ----------
+    fold : str
+        Which fold.
+    seed : int
+        Of the recipe's seeds.
+    folder : Path
+        For the results; a checkpoint in it is continued.
+    reporter : Reporter
+        Told how far it is.
+    """
+
+    fold: str
+    seed: int
+    folder: Path
+    reporter: Reporter
+
+
+def can_be_packed(recipe: Recipe, table: FeatureTable) -> bool:
+    """Return whether a recipe's folds can be trained together: by gradients, not compiled."""
+    solved = isinstance(network_of(recipe, table.labels), SolvedNetwork)
+    return not (solved or recipe.training.compile_network)
+
+
+def run_units(recipe: Recipe, table: FeatureTable, split: Split, members: Sequence[Member]) -> None:
+    """Train on several folds at once and test on each; see `unit.run_unit`.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        One that `can_be_packed`.
+    table : FeatureTable
+        Of the recipe.
+    split : Split
+        Of the recipe and the table.
+    members : sequence of Member
+        Whom.
+    """
+    folds = [fold_of(split, member.fold) for member in members]
+    data = [sequences_of(recipe, table, split, fold) for fold in folds]
+    fits = []
+    for member, own in zip(members, data, strict=True):
+        seed = unit_seed(member.fold, member.seed)
+        network = start_unit(recipe, table, own, seed=seed)
+        fits.append(
+            Fit(
+                network,
+                seen_in_training(recipe, own),
+                recipe.training,
+                t_min=recipe.sequences.t_min,
+                seed=seed,
+                checkpoint=member.folder / CHECKPOINT,
+            )
+        )
+    trained = train_packed(
+        fits, report=lambda place, epoch: members[place].reporter.on_epoch(epoch)
+    )
+    for member, fold, own, fit, done in zip(members, folds, data, fits, trained, strict=True):
+        finish_unit(
+            recipe,
+            table,
+            split,
+            fold,
+            own,
+            fit.network,
+            done,
+            seed=member.seed,
+            folder=member.folder,
+        )
 
 
 def _side_by_side(

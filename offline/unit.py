@@ -156,6 +156,11 @@ def unit_seed(fold: str, seed: int) -> int:
     return int(hashlib.sha256(f"{seed} {fold}".encode()).hexdigest()[:8], 16)
 
 
+def seen_in_training(recipe: Recipe, data: Mapping[str, Sequences]) -> Mapping[str, Sequences]:
+    """Return what training looks at: never the test items, but under a paper's protocol."""
+    return data if recipe.training.paper_protocol else {role: data[role] for role in ROLES[:2]}
+
+
 def start_unit(
     recipe: Recipe, table: FeatureTable, data: Mapping[str, Sequences], *, seed: int
 ) -> Network:
@@ -205,7 +210,7 @@ def run_unit(
     else:
         trained = train(
             network,
-            data if recipe.training.paper_protocol else {r: data[r] for r in ROLES[:2]},
+            seen_in_training(recipe, data),
             recipe.training,
             t_min=recipe.sequences.t_min,
             seed=own_seed,
@@ -249,7 +254,7 @@ def finish_unit(
     facts = Facts(
         fold=fold.name,
         seed=seed,
-        leaky=split.leaky or recipe.training.paper_protocol,
+        leaky=split.leaky or bool(recipe.training.paper_protocol),
         epoch=trained.best_epoch,
         n_epochs=len(trained.epochs),
         priors=_priors(data["train"], table.labels),

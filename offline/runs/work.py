@@ -3,7 +3,8 @@
 import errno
 import shutil
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -80,19 +81,35 @@ class OneByOne:
             with work_folder(unit_folder(self.root, unit)) as folder:
                 if folder is not None:
                     hear(Started(unit=unit))
-                    self._train(unit, folder, hear)
+                    run = self.root / unit.run
+                    with reporting(unit, hear, run=run, draws=self.tensorboard) as reporter:
+                        self.function(unit, run=run, folder=folder, reporter=reporter)
             hear(Finished(unit=unit))
 
-    def _train(self, unit: Unit, folder: Path, hear: Hear) -> None:
-        run = self.root / unit.run
-        telling = Telling(unit, hear)
-        if not self.tensorboard:
-            self.function(unit, run=run, folder=folder, reporter=telling)
-            return
-        from offline.runs.tensorboard import Drawing
 
-        with Drawing(run / "tensorboard" / f"{unit.fold}-seed-{unit.seed}", telling) as drawing:
-            self.function(unit, run=run, folder=folder, reporter=drawing)
+@contextmanager
+def reporting(unit: Unit, hear: Hear, *, run: Path, draws: bool) -> Iterator[Reporter]:
+    """Give a reporter that tells of a unit's epochs.
+
+    Parameters
+    ----------
+    unit : Unit
+        Whose.
+    hear : callable
+        To whom.
+    run : Path
+        Folder of its run.
+    draws : bool
+        For TensorBoard as well.
+    """
+    telling = Telling(unit, hear)
+    if not draws:
+        yield telling
+        return
+    from offline.runs.tensorboard import Drawing
+
+    with Drawing(run / "tensorboard" / f"{unit.fold}-seed-{unit.seed}", telling) as drawing:
+        yield drawing
 
 
 class Telling:
