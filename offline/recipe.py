@@ -116,8 +116,10 @@ class TrainingSettings(_Settings):
         Share of the sequences that are shown without a modality: ``{"face": 0.3}``.
     balance_classes : bool
         Weigh sequences so that the classes of each target count alike.
-    paper_protocol : bool
-        Keep the epoch that was best on the TEST set, as some papers do. The run is stamped leaky.
+    paper_protocol : False, "nll" or "accuracy"
+        As some papers do, let the TEST items decide when to stop and to lower the rate, and keep
+        the epoch that was best on them, by loss or by accuracy, beside the one that validation
+        chose. The run is stamped leaky.
     device : str
         ``"auto"`` takes a GPU where there is one.
     amp, compile_network : bool
@@ -132,7 +134,7 @@ class TrainingSettings(_Settings):
     patience: int = Field(default=5, ge=1)
     modality_dropout: Mapping[str, float] = Field(default_factory=dict)
     balance_classes: bool = False
-    paper_protocol: bool = False
+    paper_protocol: Literal[False, "nll", "accuracy"] = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
     amp: bool = False
     compile_network: bool = False

@@ -1,6 +1,8 @@
 """The loop that finds a network's weights, from the first line to the last."""
 
 import copy
+import math
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
@@ -12,11 +14,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from offline.errors import RunError
 from offline.models.contract import Features, Network
 from offline.recipe import TrainingSettings
 from offline.sequences import Sequences
 
 EVALUATION_BATCH = 256
+
+_UNREADABLE = (
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What torch raises for a checkpoint that was cut off, or that other code saved."""
 
 State = dict[str, Tensor]
 
@@ -35,8 +49,11 @@ class Epoch:
         That it was trained with.
     is_best : bool
         The best on the validation items so far.
-    test_nll : float or None
-        Only under a paper's protocol that selects on the test set.
+    test_score : float or None
+        Only under a paper's protocol that selects on the test items: what it selects by, the higher
+        the better.
+    is_best_test : bool
+        The best on the test items so far; never, unless under such a protocol.
     """
 
     number: int
@@ -44,7 +61,8 @@ class Epoch:
     validation_nll: float
     learning_rate: float
     is_best: bool
-    test_nll: float | None = None
+    test_score: float | None = None
+    is_best_test: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +88,12 @@ class Trained:
     def best_epoch(self) -> int:
         """Number of the epoch that was best on the validation items; 0 before the first."""
         return max((epoch.number for epoch in self.epochs if epoch.is_best), default=0)
+
+    @property
+    def watched_epoch(self) -> int:
+        """Number of the epoch from which patience counts; a paper's protocol watches the test."""
+        chosen = (e.number for e in self.epochs if e.is_best_test)
+        return max(chosen, default=self.best_epoch)
 
 
 def train(
@@ -163,6 +187,8 @@ class Fit:
         self._t_min = t_min
         self._generator = torch.Generator().manual_seed(seed)
         self._checkpoint = checkpoint
+        if self.device.type == "cuda":  # the same run twice gives the same numbers
+            torch.backends.cudnn.deterministic = True
         state = _state_of(network)
         self._done = Trained(best=state, last=state)
         if checkpoint is not None and checkpoint.exists():
@@ -172,7 +198,7 @@ class Fit:
     def is_over(self) -> bool:
         """Whether the last epoch was trained, or waiting for a better one has been in vain."""
         n_done = len(self._done.epochs)
-        in_vain = n_done - self._done.best_epoch >= self.settings.patience
+        in_vain = n_done - self._done.watched_epoch >= self.settings.patience
         return n_done >= self.settings.max_epochs or in_vain
 
     def batches(self) -> Iterator["Batch"]:
@@ -187,7 +213,20 @@ class Fit:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.amp)
 
     def close_epoch(self, losses: Sequence[float]) -> Epoch:
-        """Judge the epoch of these losses, and keep everything that the next one depends on."""
+        """Judge the epoch of these losses, and keep everything that the next one depends on.
+
+        Raises
+        ------
+        RunError
+            The network no longer answers with numbers, or there was nothing to learn from.
+        """
+        if not losses:
+            msg = (
+                "An epoch must have a batch of at least two sequences, but the "
+                f"{len(self.data['train'])} for training are too few, or too few are as long as "
+                "was drawn. Lower sequences.t_max, or train on more."
+            )
+            raise RunError(msg)
         _close_epoch(
             self._done,
             self.network,
@@ -306,10 +345,10 @@ def _batches(
 
     Their lengths are the same in every fold, so that folds can be trained together.
     """
-    t_max = data.rows.shape[1]
+    t_max, longest = data.rows.shape[1], int(data.n_slices.max())
     lengths = np.random.default_rng(epoch)
     for chosen in torch.split(torch.randperm(len(data), generator=generator), settings.batch_size):
-        n_slices = int(lengths.integers(t_min, t_max + 1))
+        n_slices = min(longest, int(lengths.integers(t_min, t_max + 1)))
         picks = chosen[data.n_slices[chosen] >= n_slices]
         dropped = {
             modality: torch.rand(len(picks), generator=generator) < share
@@ -328,19 +367,27 @@ def _close_epoch(
     train_nll: float,
 ) -> None:
     """Judge the epoch, keep what is worth keeping, and lower the rate where it stands still."""
+    number = len(done.epochs) + 1
     validation_nll = nll(predict(network, data["validation"]), data["validation"].labels).item()
+    if not (math.isfinite(train_nll) and math.isfinite(validation_nll)):
+        msg = (
+            f"Losses must be finite, but in epoch {number} they were {train_nll:g} in training and "
+            f"{validation_nll:g} in validation. Lower training.learning_rate, and look for features "
+            "that are no numbers."
+        )
+        raise RunError(msg)
     is_best = validation_nll < min((e.validation_nll for e in done.epochs), default=float("inf"))
     done.last = _state_of(network)
     if is_best:
         done.best = done.last
-    test_nll = None
+    score, is_best_test = None, False
     if settings.paper_protocol:
-        test_nll = nll(predict(network, data["test"]), data["test"].labels).item()
-        if test_nll < min((e.test_nll or 0.0 for e in done.epochs), default=float("inf")):
+        score = _test_score(predict(network, data["test"]), data["test"], settings.paper_protocol)
+        is_best_test = all(score > e.test_score for e in done.epochs if e.test_score is not None)
+        if is_best_test:
             done.best_test = done.last
     rate = float(optimiser.param_groups[0]["lr"])
-    number = len(done.epochs) + 1
-    done.epochs.append(Epoch(number, train_nll, validation_nll, rate, is_best, test_nll))
+    done.epochs.append(Epoch(number, train_nll, validation_nll, rate, is_best, score, is_best_test))
     if settings.decay is not None:
         waited = number - _newest_start(done, rate)
         if waited >= settings.decay.patience:
@@ -351,14 +398,22 @@ def _close_epoch(
 def _newest_start(done: Trained, rate: float) -> int:
     """Return the epoch from which patience counts: the best one, or the last change of rate."""
     before = [epoch.number for epoch in done.epochs if epoch.learning_rate != rate]
-    return max(done.best_epoch, before[-1] if before else 0)
+    return max(done.watched_epoch, before[-1] if before else 0)
+
+
+def _test_score(logits: Mapping[str, Tensor], data: Sequences, by: str) -> float:
+    if by == "nll":
+        return -nll(logits, data.labels).item()
+    hits = [(logits[name].argmax(dim=1) == data.labels[name]).double() for name in data.labels]
+    return torch.stack(hits).mean().item()
 
 
 def _class_weights(data: Sequences) -> dict[str, Tensor]:
     """Return weights that make the classes of each target count alike, mean 1 over sequences."""
     weights = {}
     for name, classes in data.labels.items():
-        counts = torch.bincount(classes).float()
+        n_classes = len(data.table.labels[name].classes)
+        counts = torch.bincount(classes, minlength=n_classes).float()
         weights[name] = counts.sum() / (counts.clamp_min(1.0) * (counts > 0).sum())
     return weights
 
@@ -384,6 +439,7 @@ def _save(
         "optimiser": copy.deepcopy(optimiser.state_dict()),
         "generator": generator.get_state(),
         "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state() if _is_on_gpu(network) else None,
         "best": done.best,
         "best_test": done.best_test,
         "epochs": [asdict(epoch) for epoch in done.epochs],
@@ -396,14 +452,28 @@ def _save(
 def _resume(
     path: Path, network: Network, optimiser: torch.optim.Optimizer, generator: torch.Generator
 ) -> Trained:
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    generator.set_state(state["generator"])
-    torch.set_rng_state(state["torch"])
-    return Trained(
-        best=state["best"],
-        last=state["network"],
-        best_test=state["best_test"],
-        epochs=[Epoch(**epoch) for epoch in state["epochs"]],
-    )
+    """Take everything back; whatever it was saved on, it goes on where the network is."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch"])
+        if state["cuda"] is not None and _is_on_gpu(network):
+            torch.cuda.set_rng_state(state["cuda"])
+        return Trained(
+            best=state["best"],
+            last=state["network"],
+            best_test=state["best_test"],
+            epochs=[Epoch(**epoch) for epoch in state["epochs"]],
+        )
+    except _UNREADABLE as error:
+        msg = (
+            f"{path} must be what this code saved of this very unit, and cannot be taken back "
+            f"({type(error).__name__}). Remove it, and the unit starts anew."
+        )
+        raise RunError(msg) from error
+
+
+def _is_on_gpu(network: Network) -> bool:
+    return any(x.is_cuda for x in network.parameters())

@@ -71,7 +71,7 @@ def audit(
         from offline.recipe import load_recipe
 
         recipe = load_recipe(path, changes or ())
-        chooses_by_test = recipe.training.paper_protocol
+        chooses_by_test = bool(recipe.training.paper_protocol)
         items, split = split_of_recipe(recipe)
     found = look(items, split, seed=seed)
     _show(found, items, console, chooses_by_test=chooses_by_test)

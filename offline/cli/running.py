@@ -205,7 +205,7 @@ def plan_table(runs: Sequence["Run"], root: Path) -> Table:
     for run in runs:
         of_run = [found[unit] for unit in run.units]
         damaged = of_run.count("damaged")
-        leaky = run.split.leaky or run.recipe.training.paper_protocol
+        leaky = run.split.leaky or bool(run.recipe.training.paper_protocol)
         table.add_row(
             run.variant,
             run.id,

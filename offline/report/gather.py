@@ -137,8 +137,8 @@ def _design(recipe: "Recipe", split: "Split") -> Design:
         settings=dict(split.settings),
         level=split.level,
         disjoint=split.disjoint,
-        leaky=split.leaky or recipe.training.paper_protocol,
-        test_chooses=recipe.training.paper_protocol,
+        leaky=split.leaky or bool(recipe.training.paper_protocol),
+        test_chooses=bool(recipe.training.paper_protocol),
         n_folds=len(split.folds),
         digest=split.digest,
     )

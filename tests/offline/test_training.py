@@ -59,21 +59,32 @@ def test_without_a_paper_protocol_the_test_items_are_not_looked_at() -> None:
         seed=0,
     )
     assert done.best_test is None
-    assert all(epoch.test_nll is None for epoch in done.epochs)
+    assert all(epoch.test_score is None for epoch in done.epochs)
 
 
-def test_a_paper_protocol_keeps_the_epoch_that_was_best_on_the_test_items() -> None:
+@pytest.mark.parametrize("by", ["nll", "accuracy"])
+def test_a_paper_protocol_keeps_the_epoch_that_was_best_on_the_test_items(by: str) -> None:
     data = _roles(make_table(effect=1.0))
-    settings = TrainingSettings(max_epochs=30, patience=30, learning_rate=0.02, paper_protocol=True)
+    settings = TrainingSettings(max_epochs=30, patience=30, learning_rate=0.02, paper_protocol=by)
     network = _network()
     done = train(network, data, settings, t_min=1, seed=0)
     assert done.best_test is not None
-    best = min(done.epochs, key=lambda epoch: epoch.test_nll or 0.0)
+    best = max(done.epochs, key=lambda epoch: epoch.test_score or -np.inf)
+    assert best.is_best_test
     network.load_state_dict(done.best_test)
-    logits = predict(network, data["test"])["valence"]
-    loss = torch.nn.functional.cross_entropy(logits, data["test"].labels["valence"])
-    assert loss.item() == pytest.approx(best.test_nll, rel=1e-5)
+    logits, labels = predict(network, data["test"])["valence"], data["test"].labels["valence"]
+    loss = torch.nn.functional.cross_entropy(logits, labels).item()
+    score = -loss if by == "nll" else (logits.argmax(dim=1) == labels).double().mean().item()
+    assert best.test_score == pytest.approx(score, rel=1e-5)
     assert best.number != done.best_epoch  # the two have no reason to agree
+
+
+def test_a_paper_protocol_stops_when_the_test_items_say_so() -> None:
+    data = _roles(make_table(effect=0.0))
+    settings = TrainingSettings(max_epochs=200, patience=3, learning_rate=0.1, paper_protocol="nll")
+    done = train(_network(), data, settings, t_min=1, seed=0)
+    assert len(done.epochs) == done.watched_epoch + 3
+    assert done.epochs[done.watched_epoch - 1].is_best_test
 
 
 def test_training_stops_when_it_no_longer_helps_and_keeps_the_best() -> None:

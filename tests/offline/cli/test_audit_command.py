@@ -54,7 +54,7 @@ def test_a_sound_recipe_is_called_sound(recipe: Path) -> None:
 
 
 def test_settings_can_be_changed_and_a_leaky_protocol_says_so(recipe: Path) -> None:
-    got = run(recipe, "protocol={kind: windows}", "training.paper_protocol=true")
+    got = run(recipe, "protocol={kind: windows}", "training.paper_protocol=nll")
     assert got.exit_code == 0, got.output
     assert "leaks, as declared" in got.output
     assert "this recipe does so" in got.output

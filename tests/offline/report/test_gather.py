@@ -35,7 +35,7 @@ def study_file(place: Path) -> Path:
         variants={
             "w/o PKE": {"model.prior": False},
             "MT-CNN": {"model": {"kind": "mtcnn"}, "windows.face": False, "seeds": [0]},
-            "paper": {"training.paper_protocol": True, "seeds": [0]},
+            "paper": {"training.paper_protocol": "accuracy", "seeds": [0]},
         },
     )
     return run_sweep("tiny", sweep.recipes(), root=place / "runs", cache=place / "cache")
