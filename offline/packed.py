@@ -68,8 +68,8 @@ def train_packed(
         for places, together in _side_by_side(batches, pads=stack.pads):
             for place, loss in zip(places, stack.step(places, together), strict=True):
                 losses[place].append(loss)
-        for place in under_way:
-            epoch = fits[place].close_epoch(torch.stack(losses[place]).tolist())
+        for place, own in losses.items():
+            epoch = fits[place].close_epoch(torch.stack(own).tolist() if own else [])
             if report is not None:
                 report(place, epoch)
     return [fit.finish() for fit in fits]

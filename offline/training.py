@@ -372,8 +372,8 @@ def _close_epoch(
     if not (math.isfinite(train_nll) and math.isfinite(validation_nll)):
         msg = (
             f"Losses must be finite, but in epoch {number} they were {train_nll:g} in training and "
-            f"{validation_nll:g} in validation. Lower training.learning_rate, and look for features "
-            "that are no numbers."
+            f"{validation_nll:g} in validation. Lower training.learning_rate, and look for "
+            "features that are no numbers."
         )
         raise RunError(msg)
     is_best = validation_nll < min((e.validation_nll for e in done.epochs), default=float("inf"))
