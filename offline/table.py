@@ -193,6 +193,8 @@ def _key(recipe: Recipe, dataset: Dataset, subject: str) -> str:
         "extraction": recipe.model.extraction(),
         "code": _code_digest(type(recipe.model).__module__),
     }
+    if recipe.windows.bands_hz:
+        settings["bands"] = list(recipe.windows.bands_hz)  # their order is that of the rows
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
@@ -302,7 +304,14 @@ def _save(
             [windows.values[name][keep] for (_, windows, _), keep in zip(found, shown, strict=True)]
         )
     for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        # Another process may do the same, and a third one have mapped what it wrote: a file is
+        # never written to once it has its name.
+        draft = folder / f"{name}.{os.getpid()}.partial.npy"
+        try:
+            np.save(draft, array, allow_pickle=False)
+            draft.replace(folder / f"{name}.npy")
+        finally:
+            draft.unlink(missing_ok=True)
     index = {
         "key": key,
         "arrays": list(arrays),

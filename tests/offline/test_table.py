@@ -110,6 +110,35 @@ def test_what_features_depend_on_makes_others(cache: Path, changes: dict[str, ob
     )
 
 
+def test_the_order_of_bands_makes_other_features(tmp_path: Path) -> None:
+    bands = {"theta": (4, 8), "beta": (14, 31)}
+    digests = [
+        read_table(
+            recipe(
+                subjects=["simulated-0000"],
+                windows={"montage": "EEG_15", "bands_hz": dict(order)},
+                model={"kind": "svm", "features": "filter_bank"},
+            ),
+            tmp_path,
+        ).digest
+        for order in (bands.items(), reversed(bands.items()))
+    ]
+    assert digests[0] != digests[1]
+
+
+def test_what_is_computed_twice_leaves_alone_what_was_read_before(tmp_path: Path) -> None:
+    wanted = recipe(subjects=["simulated-0000"])
+    read_table(wanted, tmp_path)
+    (index,) = tmp_path.rglob("index.json")
+    mapped = np.load(index.with_name("trial.npy"), mmap_mode="r")
+    before = mapped.copy()
+    file = index.with_name("trial.npy").stat().st_ino
+    index.unlink()  # as another process sees it that began at the same time
+    read_table(wanted, tmp_path)
+    assert index.with_name("trial.npy").stat().st_ino != file
+    assert np.array_equal(mapped, before)
+
+
 def test_half_a_subject_on_disk_is_not_taken_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +146,7 @@ def test_half_a_subject_on_disk_is_not_taken_for_one(
     real = np.save
 
     def fill_the_disk(path: Path, array: np.ndarray, **kwargs: object) -> None:
-        if path.name == "trial.npy":
+        if path.name.startswith("trial."):
             raise OSError(28, "No space left on device")
         real(path, array, **kwargs)
 
@@ -125,6 +154,7 @@ def test_half_a_subject_on_disk_is_not_taken_for_one(
     with pytest.raises(RunError, match="No space left"):
         read_table(wanted, tmp_path)
     assert not list(tmp_path.rglob("index.json"))
+    assert not list(tmp_path.rglob("trial.*"))
     monkeypatch.undo()
     assert len(read_table(wanted, tmp_path).trial) == 12
 
