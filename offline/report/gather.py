@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from offline.errors import RunError
 from offline.predictions import Predictions, concatenate, read_predictions
-from offline.report.study import Checkpoint, Curve, Design, Study, Variant
+from offline.report.study import Checkpoint, Curve, Design, ScalpMaps, Study, Variant
 from offline.runs.folder import state, unit_folder, verify
 from offline.runs.plan import Unit
 from offline.runs.record import (
@@ -18,6 +18,7 @@ from offline.runs.record import (
     read_study,
     units_of,
 )
+from rtaffect.core.errors import RtaffectError
 
 if TYPE_CHECKING:  # a recipe knows every network, which loads torch
     from offline.protocols.contract import Split
@@ -96,6 +97,13 @@ def _read_run(folder: Path, *, name: str, variant: str, cache: Path | None) -> S
         raise RunError(msg)
     for unit_path in counted.values():
         verify(unit_path)
+    maps: tuple[ScalpMaps, ...] = ()
+    no_maps = ""
+    if cache is not None:
+        try:  # numbers come from what was written; maps need the features once more
+            maps = look_at_run(folder, counted, cache)
+        except RtaffectError as error:
+            no_maps = str(error)
     dataset = recipe.dataset.open()
     answers = _answers(counted)
     targets = answers["validation"]
@@ -103,7 +111,7 @@ def _read_run(folder: Path, *, name: str, variant: str, cache: Path | None) -> S
         name=name,
         about=dataset.about,
         labels={target: dataset.labels[target] for target in targets},
-        design=_design(recipe, split),
+        design=design_of(recipe, split),
         recipe=record.settings,
         versions=_versions(record),
         variants=(
@@ -114,7 +122,8 @@ def _read_run(folder: Path, *, name: str, variant: str, cache: Path | None) -> S
                 train_priors=_train_priors(counted),
                 curves=tuple(_curve(unit, path) for unit, path in counted.items()),
                 choices=recipe.model.choices(),
-                maps=look_at_run(folder, counted, cache) if cache is not None else (),
+                maps=maps,
+                no_maps=no_maps,
                 n_missing=len(units) - len(done),
             ),
         ),
@@ -131,7 +140,8 @@ def _joined(study: Study, other: Study) -> Study:
     )
 
 
-def _design(recipe: "Recipe", split: "Split") -> Design:
+def design_of(recipe: "Recipe", split: "Split") -> Design:
+    """Return how a run's items were shared out."""
     return Design(
         protocol=split.protocol,
         settings=dict(split.settings),

@@ -16,6 +16,7 @@ from offline.protocols.contract import Split
 from offline.recipe import Recipe
 from offline.report.study import ScalpMaps
 from offline.runs.plan import Unit
+from offline.runs.record import read_record
 from offline.runs.trainer import open_run
 from offline.table import FeatureTable
 from offline.unit import fold_of, read_network
@@ -60,15 +61,22 @@ def look_at_run(run: Path, units: Mapping[Unit, Path], cache: Path) -> tuple[Sca
     -------
     tuple of ScalpMaps
         The prior of a prior-driven DFCN, entropies of a network on brain maps; none for others.
+
+    Raises
+    ------
+    RunError
+        The features are no longer those that the run began with.
     """
+    recipe = read_record(run).recipe()
+    sees_face = recipe.model.kind == "prior_dfcn" and recipe.windows.face and recipe.model.prior
+    if not sees_face and recipe.model.kind != "mtcnn":
+        return ()
     recipe, table, split = open_run(run, cache)
     first_seed = min(unit.seed for unit in units)
     folders = {unit.fold: path for unit, path in units.items() if unit.seed == first_seed}
-    if recipe.model.kind == "prior_dfcn" and recipe.windows.face and recipe.model.prior:
+    if sees_face:
         return (_prior_maps(recipe, table, split, folders),)
-    if recipe.model.kind == "mtcnn":
-        return _entropy_maps(recipe, table, split, folders)
-    return ()
+    return _entropy_maps(recipe, table, split, folders)
 
 
 def _prior_maps(

@@ -78,6 +78,9 @@ def _opening(study: Study, numbers: Numbers) -> Iterator[str]:
         *describe(study.design),
     ]
     yield "\n".join(f"- {line}" for line in lines)
+    for variant in study.variants:
+        if variant.no_maps:
+            yield f"> No maps of {variant.name}: {variant.no_maps}"
     if study.n_missing:
         unfinished = ", ".join(f"{v.name}: {v.n_missing}" for v in study.variants if v.n_missing)
         yield (

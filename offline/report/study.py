@@ -97,6 +97,8 @@ class Variant:
         What the paper leaves open and what was taken, a sentence each.
     maps : tuple of ScalpMaps
         What the trained networks looked at.
+    no_maps : str
+        Why there are none, where there should be.
     n_missing : int
         Units that are not done; a fold is in the numbers when it is done with every seed.
     """
@@ -108,6 +110,7 @@ class Variant:
     curves: tuple[Curve, ...] = ()
     choices: tuple[str, ...] = ()
     maps: tuple[ScalpMaps, ...] = ()
+    no_maps: str = ""
     n_missing: int = 0
 
 

@@ -9,6 +9,7 @@ from offline.errors import RunError
 from offline.recipe import Recipe, Sweep
 from offline.report.gather import gather
 from offline.report.write import write_report
+from offline.runs.trainer import open_run
 from rtaffect.core.montages import EEG_32
 
 BASE = {
@@ -89,6 +90,20 @@ def test_the_report_of_real_runs_is_written(place: Path, study_file: Path, tmp_p
 
 def test_without_the_features_there_are_no_maps(study_file: Path) -> None:
     assert all(not v.maps for s in gather([study_file], cache=None) for v in s.variants)
+
+
+def test_where_the_code_has_changed_since_the_numbers_stand_and_the_maps_are_missed(
+    place: Path, study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offline.table._code_digest", lambda module: "another")
+    monkeypatch.setattr("offline.report.looks.open_run", open_run.__wrapped__)
+    (honest, _) = gather([study_file], cache=tmp_path / "cache")
+    full, blind, _ = honest.variants
+    assert full.maps == ()
+    assert "other code that reads them" in full.no_maps
+    assert blind.no_maps == ""
+    write_report([honest], tmp_path / "report")
+    assert "No maps of full" in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_a_fold_that_lacks_a_seed_is_left_out_and_said(study_file: Path, tmp_path: Path) -> None:
