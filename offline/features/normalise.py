@@ -10,7 +10,7 @@ PowerForm = Literal["log_power", "linear_power"]
 _FLOOR = 1e-6
 """uV^2/Hz; an amplifier's own noise lies three orders of magnitude above it."""
 
-_SMALLEST_SHARE = 1e-6
+SMALLEST_SHARE = 1e-6
 """A vector whose deviation is this share of its size is constant as far as float32 can tell."""
 
 
@@ -108,7 +108,7 @@ def z_scores(vectors: Tensor) -> Tensor:
     """
     centred = vectors - vectors.mean(dim=-1, keepdim=True)
     variance = centred.square().mean(dim=-1, keepdim=True)
-    varies = variance > _SMALLEST_SHARE**2 * vectors.square().mean(dim=-1, keepdim=True)
+    varies = variance > SMALLEST_SHARE**2 * vectors.square().mean(dim=-1, keepdim=True)
     # The inner `where` keeps the root and the division of zero out of the gradient as well.
     deviation = torch.where(varies, variance, 1.0).sqrt()
     return torch.where(varies, centred / deviation, 0.0)
