@@ -1,6 +1,7 @@
 """A split that somebody made elsewhere, read from a table."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +64,9 @@ class TableSettings(ProtocolSettings):
             )
             for fold in found.folds
         )
-        return seal(self, items, folds, disjoint=kept_apart(items, folds), leaky=self.leaky)
+        split = seal(self, items, folds, disjoint=kept_apart(items, folds), leaky=self.leaky)
+        # Where the file lies is no part of the split: who moves it has the same one.
+        return replace(split, settings={**split.settings, "path": self.path.name})
 
 
 def _keys(items: Items) -> list[tuple[str, ...]]:

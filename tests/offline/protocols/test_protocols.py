@@ -318,6 +318,19 @@ def test_a_table_is_a_protocol_whatever_the_order_of_its_lines(tmp_path: Path) -
         TableSettings(path=path).split(fewer, classes=classes, seed=0)
 
 
+def test_a_table_that_was_moved_is_the_same_split(tmp_path: Path) -> None:
+    items, classes = study([list(range(10))] * 5)
+    digests = []
+    for folder in (tmp_path / "here", tmp_path / "there"):
+        folder.mkdir()
+        write_split_table(
+            folder / "mine.csv", items, LosoSettings().split(items, classes=classes, seed=0)
+        )
+        settings = TableSettings(path=folder / "mine.csv")
+        digests.append(settings.split(items, classes=classes, seed=0).digest)
+    assert digests[0] == digests[1]
+
+
 def test_a_table_that_leaks_must_say_so(tmp_path: Path) -> None:
     items, classes = study([list(range(10))] * 5, n_windows=4)
     split = WindowsSettings().split(items, classes=classes, seed=0)
