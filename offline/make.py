@@ -17,7 +17,7 @@ from offline.predictions import Predictions, concatenate, read_predictions
 from offline.recipe import Recipe
 from offline.runs.folder import unit_folder, verify
 from offline.runs.plan import Unit
-from offline.runs.record import RunRecord, read_record, read_run_split, units_of
+from offline.runs.record import choose_unit, read_record, read_run_split, units_of
 from offline.table import labels_of, shapes_of
 from offline.unit import PREDICTIONS, Facts, read_facts, read_network, without
 from rtaffect.bundle import Bundle
@@ -63,7 +63,7 @@ def export_run(
         msg = "A recipe must describe its bundle to be exported: add bundle: {name, title, summary}"
         raise RunError(f"{msg} to that of run {record.id}.")
     split = read_run_split(run, record)
-    unit = _choose(record, units_of(record, split), fold, seed)
+    unit = choose_unit(record, split, fold=fold, seed=seed)
     folder = unit_folder(run.parent, unit)
     verify(folder)
     facts = read_facts(folder)
@@ -104,19 +104,6 @@ def export_run(
         training=training,
         examples=_examples(recipe, dataset, facts.subjects["test"][0]),
     )
-
-
-def _choose(record: RunRecord, units: Sequence[Unit], fold: str | None, seed: int | None) -> Unit:
-    folds = list(dict.fromkeys(unit.fold for unit in units))
-    if fold is None and len(folds) > 1:
-        msg = f"Run {record.id} has several folds; choose one with --fold: {', '.join(folds)}."
-        raise RunError(msg)
-    wanted = (fold or folds[0], units[0].seed if seed is None else seed)
-    for unit in units:
-        if (unit.fold, unit.seed) == wanted:
-            return unit
-    msg = f"Run {record.id} must have fold {wanted[0]} with seed {wanted[1]}, but it has not."
-    raise RunError(msg)
 
 
 def _measure(

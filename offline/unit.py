@@ -244,11 +244,11 @@ def finish_unit(
             name: fit_temperature(held_out[name], labels)
             for name, labels in data["validation"].labels.items()
         }
-        said = _predictions(predict(network, data["test"]), data["test"], temperatures, fold.name)
+        said = predictions_of(predict(network, data["test"]), data["test"], temperatures, fold.name)
         write_predictions(folder / SELECTIONS.get(selection, PREDICTIONS), said)
     for modality in recipe.training.modality_dropout:  # the best weights are in place now
         logits = predict(network, data["test"], missing=modality)
-        blind = _predictions(logits, data["test"], temperatures, fold.name)
+        blind = predictions_of(logits, data["test"], temperatures, fold.name)
         write_predictions(folder / without(modality), blind)
     save_file({k: x.contiguous() for k, x in trained.best.items()}, folder / WEIGHTS)
     facts = Facts(
@@ -283,6 +283,44 @@ def read_network(recipe: Recipe, labels: Mapping[str, Label], folder: Path) -> N
     return network.eval()
 
 
+def predictions_of(
+    logits: Mapping[str, Tensor],
+    data: Sequences,
+    temperatures: Mapping[str, float],
+    fold: str,
+) -> dict[str, Predictions]:
+    """Return what was said of each sequence's newest window, by target.
+
+    Parameters
+    ----------
+    logits : mapping of str to Tensor, shape (n_sequences, n_classes)
+        By target; those that are to be kept.
+    data : Sequences
+        What was answered.
+    temperatures : mapping of str to float
+        By target.
+    fold : str
+        Whose weights answered.
+    """
+    table, newest = data.table, data.newest
+    names: dict[str, Any] = {
+        group: np.array(_names(table, newest, group))
+        for group in ("subject", "session", "trial", "stimulus")
+    }
+    return {
+        target: Predictions(
+            classes=table.labels[target].classes,
+            **names,
+            window=table.window[newest],
+            fold=np.array([fold] * len(newest)),
+            label=table.classes[target][newest],
+            value=table.values[target][newest],
+            log_p=torch.log_softmax(x.double() / temperatures[target], dim=1).numpy(),
+        )
+        for target, x in logits.items()
+    }
+
+
 def _solve(network: SolvedNetwork, data: Sequences, *, seed: int) -> Trained:
     order = [(picks, n_slices) for picks, n_slices in data.by_length(len(data))]
     places = torch.cat([picks for picks, _ in order])
@@ -311,28 +349,3 @@ def _subjects(table: FeatureTable, data: Sequences) -> list[str]:
 def _names(table: FeatureTable, windows: Ints, group: str) -> list[str]:
     column = getattr(table.trials, group)
     return [column[n] for n in table.trial[windows].tolist()]
-
-
-def _predictions(
-    logits: Mapping[str, Tensor],
-    data: Sequences,
-    temperatures: Mapping[str, float],
-    fold: str,
-) -> dict[str, Predictions]:
-    table, newest = data.table, data.newest
-    names: dict[str, Any] = {
-        group: np.array(_names(table, newest, group))
-        for group in ("subject", "session", "trial", "stimulus")
-    }
-    return {
-        target: Predictions(
-            classes=table.labels[target].classes,
-            **names,
-            window=table.window[newest],
-            fold=np.array([fold] * len(newest)),
-            label=table.classes[target][newest],
-            value=table.values[target][newest],
-            log_p=torch.log_softmax(x.double() / temperatures[target], dim=1).numpy(),
-        )
-        for target, x in logits.items()
-    }

@@ -28,13 +28,11 @@ def export(
     Example: rtaffect-offline export runs/prior-dfcn-eeg.study.json --out bundles
     """
     from offline.make import export_run
-    from offline.runs.record import read_study
+    from offline.runs.record import first_run
 
     words = ["rtaffect-offline", "export", str(run)]
     words += ["--fold", fold] if fold is not None else []
     words += ["--seed", str(seed)] if seed is not None else []
-    if run.is_file():
-        run = run.parent / next(iter(read_study(run).variants.values()))
-    bundle = export_run(run, out, fold=fold, seed=seed, command=shlex.join(words))
+    bundle = export_run(first_run(run), out, fold=fold, seed=seed, command=shlex.join(words))
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{bundle.path}  sha256 {bundle.digest[:12]}", markup=False)

@@ -44,9 +44,21 @@ def print_results(
         There is nothing to show.
     """
     from offline.report.gather import gather
+
+    print_studies(gather(paths, cache=None), console, levels=levels, out=out)
+
+
+def print_studies(
+    studies: "Sequence[Study]",
+    console: Console,
+    *,
+    levels: Sequence[str] = ("trial",),
+    out: Path | None = None,
+) -> None:
+    """Show what was said in some studies; the parameters are those of `print_results`."""
     from offline.report.numbers import count
 
-    counted = [(study, count(study)) for study in gather(paths, cache=None)]
+    counted = [(study, count(study)) for study in studies]
     for study, numbers in counted:
         _print_study(study, numbers, console, levels)
     if out is not None:

@@ -1,6 +1,7 @@
 """What ``train`` and ``sweep`` have in common: plan, show the plan, carry it out, show results."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -226,6 +227,14 @@ def _plan(
     from offline.runs.trainer import plan_run
     from offline.table import read_table
 
+    with subjects_read(variant, console) as report:
+        table = read_table(recipe, cache, n_workers=n_workers, report=report)
+    return plan_run(variant, recipe, table)
+
+
+@contextmanager
+def subjects_read(name: str, console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show how many subjects' features are read, and of how many; what is given is told both."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -233,14 +242,8 @@ def _plan(
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task(f"{variant}: subjects read", total=None)
-        table = read_table(
-            recipe,
-            cache,
-            n_workers=n_workers,
-            report=lambda n_done, n_all: bars.update(task, completed=n_done, total=n_all),
-        )
-    return plan_run(variant, recipe, table)
+        task = bars.add_task(f"{name}: subjects read", total=None)
+        yield lambda n_done, n_all: bars.update(task, completed=n_done, total=n_all)
 
 
 def _wants_gpu(recipes: "Collection[Recipe]") -> bool:

@@ -185,6 +185,38 @@ def units_of(record: RunRecord, split: Split) -> tuple[Unit, ...]:
     )
 
 
+def choose_unit(record: RunRecord, split: Split, *, fold: str | None, seed: int | None) -> Unit:
+    """Return one unit of a run.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Of the run.
+    split : Split
+        Of the run.
+    fold : str or None
+        Its name; None where there is one.
+    seed : int or None
+        Of the recipe's seeds; None takes the first.
+
+    Raises
+    ------
+    RunError
+        There is no such unit, or there are several folds and none was chosen.
+    """
+    units = units_of(record, split)
+    folds = list(dict.fromkeys(unit.fold for unit in units))
+    if fold is None and len(folds) > 1:
+        msg = f"Run {record.id} has several folds; choose one with --fold: {', '.join(folds)}."
+        raise RunError(msg)
+    wanted = (fold or folds[0], units[0].seed if seed is None else seed)
+    for unit in units:
+        if (unit.fold, unit.seed) == wanted:
+            return unit
+    msg = f"Run {record.id} must have fold {wanted[0]} with seed {wanted[1]}, but it has not."
+    raise RunError(msg)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecord:
     """Which runs answer one question together.
@@ -232,6 +264,19 @@ def read_study(path: Path) -> StudyRecord:
     except (OSError, ValidationError) as error:
         msg = f"{path} must tell which runs belong together: {error}."
         raise RunError(msg) from error
+
+
+def first_run(path: Path) -> Path:
+    """Return a run's folder; of the first variant, where a study's file is given.
+
+    Raises
+    ------
+    RunError
+        It is a file, but no study's.
+    """
+    if path.is_file():
+        return path.parent / next(iter(read_study(path).variants.values()))
+    return path
 
 
 def _commit() -> str | None:
