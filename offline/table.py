@@ -21,12 +21,15 @@ from torch import Tensor
 
 import offline.features
 import rtaffect.signal
+from offline.datasets.array_source import ArraySource
 from offline.datasets.contract import Dataset, Floats, Ints, Label, Recording
 from offline.datasets.windows import RecordedWindows, read_windows
 from offline.errors import DataError, RunError
 from offline.items import Items
 from offline.models.contract import Features, Network, Shapes
 from offline.recipe import Recipe
+from rtaffect.decode.inputs import encoder_inputs
+from rtaffect.windows import open_windows
 
 _EXTRACT_WINDOWS = 64
 """Windows a call: small batches stay in the cache of a core."""
@@ -191,7 +194,7 @@ def _key(recipe: Recipe, dataset: Dataset, subject: str) -> str:
         "data": dataset.fingerprint(subject),
         "windows": asdict(recipe.windows.spec()) | {"hop_s": recipe.windows.train_hop_s},
         "extraction": recipe.model.extraction(),
-        "code": _code_digest(type(recipe.model).__module__),
+        "code": _code_digest(type(recipe.model).__module__, type(recipe.dataset).__module__),
     }
     if recipe.windows.bands_hz:
         settings["bands"] = list(recipe.windows.bands_hz)  # their order is that of the rows
@@ -199,11 +202,19 @@ def _key(recipe: Recipe, dataset: Dataset, subject: str) -> str:
 
 
 @remember
-def _code_digest(model_module: str) -> str:
-    """Return a digest of the code that features come from: they never outlive it."""
+def _code_digest(*of_recipe: str) -> str:
+    """Return a digest of the code that features come from: they never outlive it.
+
+    Parameters
+    ----------
+    of_recipe : str
+        Modules of the network and of the data set.
+    """
     folders = [Path(package.__path__[0]) for package in (offline.features, rtaffect.signal)]
     files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
-    files += [Path(inspect.getfile(read_windows)), Path(str(sys.modules[model_module].__file__))]
+    files += [Path(str(sys.modules[name].__file__)) for name in of_recipe]
+    files += [Path(inspect.getfile(part)) for part in (ArraySource, Network)]
+    files += [Path(inspect.getfile(part)) for part in (read_windows, open_windows, encoder_inputs)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 

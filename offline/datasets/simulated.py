@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+import rtaffect.simulate
 from offline.datasets.contract import About, Course, Finding, Floats, Label, Recording, Trial
 from rtaffect.core.montages import EEG_32
 from rtaffect.simulate.clips import ClipPlan
@@ -151,9 +153,9 @@ class Simulated:
         )
 
     def fingerprint(self, subject: str) -> str:
-        """Return a digest of the settings: they and the seed are all that there is."""
+        """Return a digest of the settings and of the code that simulates: they are all there is."""
         kept = self.settings.model_dump_json(exclude={"n_subjects", "first_seed"})
-        return hashlib.sha256(f"{subject} {kept}".encode()).hexdigest()
+        return hashlib.sha256(f"{subject} {kept} {_code_digest()}".encode()).hexdigest()
 
     def check(self) -> Iterator[Finding]:
         """Nothing can be wrong with it."""
@@ -170,6 +172,12 @@ ABOUT = About(
     tried_on="itself; nobody was measured",
     simulated=True,
 )
+
+
+@cache
+def _code_digest() -> str:
+    files = sorted(Path(rtaffect.simulate.__path__[0]).glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _trials(
