@@ -15,7 +15,7 @@ from offline.export import Windows, export_bundle
 from offline.metrics.evaluation import Evaluation, evaluate
 from offline.predictions import Predictions, concatenate, read_predictions
 from offline.recipe import Recipe
-from offline.runs.folder import unit_folder, verify
+from offline.runs.folder import state, unit_folder, verify
 from offline.runs.plan import Unit
 from offline.runs.record import choose_unit, read_record, read_run_split, units_of
 from offline.table import labels_of, shapes_of
@@ -25,6 +25,8 @@ from rtaffect.manifest import DataSet, Metric, Target, Training
 
 _N_EXAMPLES = 16
 _PACKAGES = ("torch", "onnx", "numpy", "scipy", "rtaffect")
+_PLACES = {"dataset": {"path", "ratings", "openface_path"}, "protocol": {"path"}}
+"""Settings that say where files lie on this machine, which is nobody else's business."""
 
 
 def export_run(
@@ -32,8 +34,8 @@ def export_run(
 ) -> Bundle:
     """Export one unit of a run as the bundle that its recipe describes.
 
-    The metrics are those of all finished folds of the run: of what the procedure gives with new
-    people, of which the exported weights are one outcome.
+    The metrics are those of all folds of the run: of what the procedure gives with new people, of
+    which the exported weights are one outcome.
 
     Parameters
     ----------
@@ -51,8 +53,8 @@ def export_run(
     Raises
     ------
     RunError
-        The recipe describes no bundle, the unit is not done, or there are several folds and none
-        was chosen.
+        The recipe describes no bundle, a unit of the run is not done, or there are several folds
+        and none was chosen.
     BundleError
         The export does not answer as the network does.
     """
@@ -64,16 +66,18 @@ def export_run(
         raise RunError(f"{msg} to that of run {record.id}.")
     split = read_run_split(run, record)
     unit = choose_unit(record, split, fold=fold, seed=seed)
+    units = units_of(record, split)
+    _check_finished(run, units)
     folder = unit_folder(run.parent, unit)
     verify(folder)
     facts = read_facts(folder)
     dataset = recipe.dataset.open()
     labels = labels_of(recipe, dataset)
     network = read_network(recipe, labels, folder)
-    evaluations, metrics = _measure(run, units_of(record, split), recipe)
+    evaluations, metrics = _measure(run, units, recipe)
     training = Training(
         command=" && ".join(filter(None, (record.sessions[0].command, command))),
-        recipe=recipe.model_dump(mode="json", exclude={"dataset": {"path", "root"}}),
+        recipe=recipe.model_dump(mode="json", exclude=_PLACES),
         versions={"python": platform.python_version()}
         | {name: version(name) for name in _PACKAGES},
         participants={role: tuple(names) for role, names in facts.subjects.items()},
@@ -106,16 +110,25 @@ def export_run(
     )
 
 
+def _check_finished(run: Path, units: Sequence[Unit]) -> None:
+    left = [unit for unit in units if state(unit_folder(run.parent, unit)) != "done"]
+    if left:
+        msg = (
+            "A run must be finished to be exported, because its card tells what all folds give; "
+            f"{len(left)} of {len(units)} units are not done, such as {left[0]}. Train on."
+        )
+        raise RunError(msg)
+
+
 def _measure(
     run: Path, units: Sequence[Unit], recipe: Recipe
 ) -> tuple[Mapping[str, Evaluation], Mapping[str, Mapping[str, Metric]]]:
     """Return the evaluation of each target, and what of it stands in the manifest."""
     folders = [unit_folder(run.parent, unit) for unit in units]
-    done = [folder for folder in folders if (folder / PREDICTIONS).exists()]
     seeds: dict[int, list[Path]] = {}
-    for folder in done:
+    for folder in folders:
         seeds.setdefault(read_facts(folder).seed, []).append(folder)
-    priors = {read_facts(folder).fold: read_facts(folder).priors for folder in done}
+    priors = {read_facts(folder).fold: read_facts(folder).priors for folder in folders}
     evaluations, metrics = {}, {}
     for target in next(iter(priors.values())):
         prior = {fold: by_target[target] for fold, by_target in priors.items()}
