@@ -96,6 +96,8 @@ def transfer(
             "Left out, because the unit was trained or its epoch chosen on them: "
             f"{', '.join(left_out)}.",
         )
+    if own.about.simulated and not other.about.simulated:
+        remarks += ("The unit was trained on simulated people.",)
     asked = recipe.model_copy(update={"dataset": on, "subjects": subjects, "targets": targets})
     table = read_table(asked, cache or run.parent / "features", n_workers=n_workers, report=report)
     data = make_sequences(
@@ -208,11 +210,12 @@ def shared_targets(
             raise DataError(msg)
         if mine.edges != its.edges:
             remarks.append(
-                f"{name} has another scale: its classes end at {_shown(its)} here, and at "
-                f"{_shown(mine)} where the unit learned them."
+                f"{name} is on another scale: {_shown(its)} here, and {_shown(mine)} where the "
+                "unit learned it."
             )
     return shared, tuple(remarks)
 
 
 def _shown(label: Label) -> str:
-    return ", ".join(f"{edge:g}" for edge in label.edges) or "no number (categories)"
+    edges = ", ".join(f"{edge:g}" for edge in label.edges)
+    return f"classes end at {edges}" if edges else "categories"

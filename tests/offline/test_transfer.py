@@ -137,8 +137,8 @@ def test_targets_are_matched_by_name_and_classes() -> None:
     assert targets == ("arousal",)
     assert remarks == (
         "Not counted: valence, which the data set does not ask.",
-        "arousal has another scale: its classes end at 1, 5, 9 here, and at -1, 0, 1 where the "
-        "unit learned them.",
+        "arousal is on another scale: classes end at 1, 5, 9 here, and classes end at -1, 0, 1 "
+        "where the unit learned it.",
     )
     with pytest.raises(DataError, match="must ask one of valence, arousal"):
         shared_targets(two, {"liking": LABEL})
