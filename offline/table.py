@@ -19,7 +19,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+import offline.datasets
 import offline.features
+import offline.models
 import rtaffect.signal
 from offline.datasets.array_source import ArraySource
 from offline.datasets.contract import Dataset, Floats, Ints, Label, Recording
@@ -33,6 +35,17 @@ from rtaffect.windows import open_windows
 
 _EXTRACT_WINDOWS = 64
 """Windows a call: small batches stay in the cache of a core."""
+
+_CODE = {
+    path: path.read_bytes()
+    for package in (offline.features, offline.models, offline.datasets, rtaffect.signal)
+    for path in sorted(Path(package.__path__[0]).glob("*.py"))
+}
+_CODE |= {
+    path: path.read_bytes()
+    for path in (Path(inspect.getfile(part)) for part in (open_windows, encoder_inputs))
+}
+"""The code that runs. Somebody may change what is on disk before a long process asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -210,12 +223,12 @@ def _code_digest(*of_recipe: str) -> str:
     of_recipe : str
         Modules of the network and of the data set.
     """
-    folders = [Path(package.__path__[0]) for package in (offline.features, rtaffect.signal)]
-    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    files = [path for path in _CODE if path.parent.name in ("features", "signal")]
     files += [Path(str(sys.modules[name].__file__)) for name in of_recipe]
     files += [Path(inspect.getfile(part)) for part in (ArraySource, Network)]
     files += [Path(inspect.getfile(part)) for part in (read_windows, open_windows, encoder_inputs)]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    code = [_CODE[path] if path in _CODE else path.read_bytes() for path in files]
+    return hashlib.sha256(b"".join(code)).hexdigest()
 
 
 def _make_subject(recipe: Recipe, cache: Path, subject: str) -> Path:

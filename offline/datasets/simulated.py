@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -22,6 +22,11 @@ FIRST_RESERVED_SEED = 1000
 LABELS: Mapping[str, Label] = {
     name: Label(classes=("low", "high"), edges=(-1.0, 0.0, 1.0)) for name in ("valence", "arousal")
 }
+
+_CODE_DIGEST = hashlib.sha256(
+    b"".join(p.read_bytes() for p in sorted(Path(rtaffect.simulate.__path__[0]).glob("*.py")))
+).hexdigest()
+"""Of the simulator, as it was loaded."""
 
 _T_START = 999.0
 """Of every session on its own clock: a whole number of windows of any usual length."""
@@ -155,7 +160,7 @@ class Simulated:
     def fingerprint(self, subject: str) -> str:
         """Return a digest of the settings and of the code that simulates: they are all there is."""
         kept = self.settings.model_dump_json(exclude={"n_subjects", "first_seed"})
-        return hashlib.sha256(f"{subject} {kept} {_code_digest()}".encode()).hexdigest()
+        return hashlib.sha256(f"{subject} {kept} {_CODE_DIGEST}".encode()).hexdigest()
 
     def check(self) -> Iterator[Finding]:
         """Nothing can be wrong with it."""
@@ -172,12 +177,6 @@ ABOUT = About(
     tried_on="itself; nobody was measured",
     simulated=True,
 )
-
-
-@cache
-def _code_digest() -> str:
-    files = sorted(Path(rtaffect.simulate.__path__[0]).glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _trials(
