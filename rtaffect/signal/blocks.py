@@ -101,12 +101,16 @@ class BlockCutter:
         """Return the unfinished block, if any: its segment ended."""
         if not self._parts:
             return []
-        block = Block(
-            self._index,
-            np.concatenate([part.stamps_s for part in self._parts]),
-            np.concatenate([part.data for part in self._parts], axis=1),
-            np.concatenate([part.bridged for part in self._parts]),
-            self._begins,
-        )
+        whole = self._parts[0] if len(self._parts) == 1 else _joined(self._parts)
+        block = Block(self._index, whole.stamps_s, whole.data, whole.bridged, self._begins)
         self._parts, self._begins = [], None
         return [block]
+
+
+def _joined(parts: list[Span]) -> Span:
+    return Span(
+        np.concatenate([part.stamps_s for part in parts]),
+        np.concatenate([part.data for part in parts], axis=1),
+        np.concatenate([part.bridged for part in parts]),
+        None,
+    )

@@ -118,7 +118,8 @@ class MontagePlan:
         data = np.empty((len(self.ch_names), used.shape[1]))
         missing = np.array([name in self.interpolated for name in self.ch_names])
         data[~missing] = used
-        data[missing] = self.weights @ used
+        # How samples lie in memory may matter to the last bit of a product.
+        data[missing] = self.weights @ np.ascontiguousarray(used)
         return data
 
 

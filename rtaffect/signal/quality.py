@@ -282,10 +282,14 @@ class _Line:
         self._signal = np.zeros((n_channels, n_second))
         self._hann = np.hanning(n_second + 1)[:-1]
         freqs_hz = np.fft.rfftfreq(n_second, 1.0 / sfreq)
-        freqs_hz = freqs_hz[freqs_hz < LINE_HZ[-1] + 1.5]
-        self._eeg = (freqs_hz > 0.5) & (freqs_hz < 40.5)
+        self._eeg = slice(*np.searchsorted(freqs_hz, (0.5, 40.5)).tolist())
         # a Hann window spreads a line over its bin and one at either side
-        self._lines = [np.abs(freqs_hz - f) < 1.5 for f in LINE_HZ if f + 1.5 < sfreq / 2.0]
+        self._lines = [
+            slice(*np.searchsorted(freqs_hz, (line_hz - 1.5, line_hz + 1.5)).tolist())
+            for line_hz in LINE_HZ
+            if line_hz + 1.5 < sfreq / 2.0
+        ]
+        self._n_bins = max((line.stop for line in self._lines), default=0)
 
     def reset(self) -> None:
         self._n_filled = 0
@@ -312,8 +316,8 @@ class _Line:
         return hum
 
     def _exceeds(self, ratio: float) -> Bools:
-        centred = self._signal - self._signal.mean(axis=1, keepdims=True)
-        spectrum = np.fft.rfft(centred * self._hann, axis=1)[:, : len(self._eeg)]
+        mean = np.add.reduce(self._signal, axis=1, keepdims=True) / self._signal.shape[1]
+        spectrum = np.fft.rfft((self._signal - mean) * self._hann, axis=1)[:, : self._n_bins]
         power = spectrum.real**2 + spectrum.imag**2
-        line = np.max([power[:, near].sum(axis=1) for near in self._lines], axis=0)
-        return np.asarray(line > ratio * power[:, self._eeg].sum(axis=1), dtype=np.bool_)
+        line = np.max([np.add.reduce(power[:, near], axis=1) for near in self._lines], axis=0)
+        return np.asarray(line > ratio * np.add.reduce(power[:, self._eeg], axis=1))
