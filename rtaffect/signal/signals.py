@@ -155,8 +155,8 @@ class SignalTrack(Track):
     def _place(self) -> Iterator[None]:
         """Place everything that waits; yield whenever windows may have become complete.
 
-        Blocks are put off until a window needs them. The last of those that complete one is alone,
-        so that no window waits for the others' work.
+        Blocks are put off until a window needs them. Where they come one by one, the last of those
+        that complete one is left alone, so that no window waits for the others' work.
         """
         waiting, self._waiting = self._waiting, []
         if not waiting:
@@ -178,7 +178,7 @@ class SignalTrack(Track):
                 self._n_hops = n_hops
                 self._catch_up()
                 yield
-            elif n_over == self._n_hop_blocks - 1 and block is blocks[-1]:
+            elif n_over == self._n_hop_blocks - 1 and len(blocks) == 1:
                 self._catch_up()
 
     def _catch_up(self) -> None:
