@@ -123,7 +123,8 @@ class TrainingSettings(_Settings):
     device : str
         ``"auto"`` takes a GPU where there is one.
     amp, compile_network : bool
-        Automatic mixed precision; `torch.compile`.
+        Automatic mixed precision (bfloat16 while training, which keeps about three digits of a
+        connectivity; single precision whenever it is tested or exported); `torch.compile`.
     """
 
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -202,6 +203,9 @@ class Recipe(_Settings):
                 "a protocol that shares out windows needs sequences.t_max = 1, because a sequence "
                 f"could lie in two roles, got {self.sequences.t_max}"
             )
+            raise ValueError(msg)
+        if self.model.kind == "prior_dfcn" and self.model.prior and not self.windows.face:
+            msg = "model.prior needs a face: set windows.face: true, or model.prior: false"
             raise ValueError(msg)
         unknown = set(self.training.modality_dropout) - ({"face"} if self.windows.face else set())
         if unknown:

@@ -278,6 +278,7 @@ def _features(
         index=windows.index,
         trial=windows.trial,
         at_rest=windows.at_rest,
+        is_clean=windows.is_clean,
         values=windows.values,
     )
     return bare, {name: x.numpy() for name, x in features.items()}
@@ -286,10 +287,16 @@ def _features(
 def _rest(
     network: Network, features: Features, windows: RecordedWindows, recording: Recording
 ) -> Tensor:
-    """Return the statistics of each window's trial's own rest, shape (n_windows, ...)."""
+    """Return the statistics of each window's trial's own rest, shape (n_windows, ...).
+
+    They come of its clean windows, as the runtime's baselines do; of all where none is clean, for a
+    trial is too short to ask for another rest.
+    """
     summaries = {}
     for number in np.unique(windows.trial).tolist():
-        rows = np.flatnonzero((windows.trial == number) & windows.at_rest)
+        at_rest = (windows.trial == number) & windows.at_rest
+        clean = at_rest & windows.is_clean
+        rows = np.flatnonzero(clean if clean.any() else at_rest)
         if not len(rows):
             msg = (
                 f"Trial {recording.trials[number].name} of subject {recording.subject} must have a "

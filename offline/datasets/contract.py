@@ -33,6 +33,11 @@ class Label:
     classes: tuple[str, ...]
     edges: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        if any("|" in name for name in self.classes):  # it separates them where they are written
+            msg = f"Names of classes must not hold '|', got {self.classes}."
+            raise ValueError(msg)
+
     def class_of(self, values: Floats) -> Ints:
         """Return the number of each value's class.
 

@@ -19,8 +19,11 @@ from rtaffect.core.face_features import FACE_FEATURES, FRAME_QUALITY
 from rtaffect.core.montages import EEG_32
 from rtaffect.core.streams import StreamInfo
 
-_MIRROR_S = 0.125  # clips of the preprocessed files are cut to the sample
-_AROUND_S = deap_bdf.BEFORE_S + deap_bdf.BEHIND_S
+_MIRROR_S = 4.125
+"""Clips of the preprocessed files are cut to the sample, rest and all: on their own mirror image
+the filters settle before the rest begins."""
+
+_AROUND_S = max(2 * _MIRROR_S, deap_bdf.BEFORE_S + deap_bdf.BEHIND_S)
 _UNITS = {"preprocessed": "uV", "bdf": "V"}
 _SFREQS = {"preprocessed": deap_preprocessed.SFREQ, "bdf": deap_bdf.SFREQ}
 

@@ -55,7 +55,7 @@ ABOUT = About(
 _READER = 1  # of what a subject's numbers depend on: count up where this reader changes them
 _N_SUBJECTS = 123
 _SUBJECT = re.compile(r"sub\d\d\d")
-_MIRROR_S = 0.125
+_MIRROR_S = 4.125  # clips are cut to the sample: the filters settle on their mirror image
 _MASTOIDS = ("A1", "A2", "M1", "M2")
 _ORDER = tuple(
     "Fp1 Fp2 Fz F3 F4 F7 F8 FC1 FC2 FC5 FC6 Cz C3 C4 T7 T8 "
@@ -230,7 +230,7 @@ class Faced:
         return self.settings.ratings == "none" or bool(remark.values)
 
     def _trial(self, number: int, remark: Remark) -> Trial:
-        begin_s = clip_start_s(number, length_s=VIDEO_S)
+        begin_s = clip_start_s(number, length_s=VIDEO_S, around_s=2 * _MIRROR_S)
         name = f"video{remark.video:02d}"
         rated = dict(zip(ITEMS, remark.values, strict=True)) if remark.values else {}
         return Trial(
@@ -282,7 +282,7 @@ class FacedOpener:
             Segment(
                 modality="eeg",
                 data=eeg_uv[video - 1],
-                stamps_s=clip_start_s(number, length_s=VIDEO_S) + times_s,
+                stamps_s=clip_start_s(number, length_s=VIDEO_S, around_s=2 * _MIRROR_S) + times_s,
                 mirror_s=_MIRROR_S,
             )
             for number, video in enumerate(self.videos)

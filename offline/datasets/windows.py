@@ -34,6 +34,8 @@ class RecordedWindows:
         Number of the trial in the recording.
     at_rest : ndarray of bool, shape (n_windows,)
         In the rest before that trial, not in it.
+    is_clean : ndarray of bool, shape (n_windows,)
+        Every modality that the model needs is settled, whole and free of artifacts.
     values : mapping of str to ndarray, shape (n_windows,)
         By target, on the data set's scale; the trial's own value at rest.
     """
@@ -42,6 +44,7 @@ class RecordedWindows:
     index: Ints
     trial: Ints
     at_rest: npt.NDArray[np.bool_]
+    is_clean: npt.NDArray[np.bool_]
     values: Mapping[str, Floats]
 
 
@@ -91,6 +94,7 @@ def read_windows(recording: Recording, spec: WindowSpec, *, hop_s: float) -> Rec
         index=np.array([window.index for window in kept], dtype=np.int64),
         trial=np.array(trials, dtype=np.int64),
         at_rest=np.array(rests, dtype=np.bool_),
+        is_clean=np.array([_is_clean(window, spec) for window in kept], dtype=np.bool_),
         values=_values(recording, kept, trials),
     )
 
@@ -110,6 +114,13 @@ def _place(recording: Recording, window: Window) -> tuple[int, bool] | None:
 def _usable(window: Window, spec: WindowSpec) -> bool:
     return all(
         window.modalities[modality].usable or wanted.optional
+        for modality, wanted in spec.modalities.items()
+    )
+
+
+def _is_clean(window: Window, spec: WindowSpec) -> bool:
+    return all(
+        window.modalities[modality].coverage == 1.0 or wanted.optional
         for modality, wanted in spec.modalities.items()
     )
 

@@ -50,8 +50,8 @@ def gather(paths: Sequence[Path], *, cache: Path | None) -> list[Study]:
     by_question: dict[str, Study] = {}
     for name, folder, variant in _runs(paths):
         study = _read_run(folder, name=name, variant=variant, cache=cache)
-        question = f"{name} {study.about.kind} {study.design.protocol} {study.design.settings}"
-        question += f" {study.design.leaky}"
+        asked = [study.recipe["dataset"], study.design.protocol, study.design.settings]
+        question = json.dumps([name, asked, study.design.leaky], sort_keys=True, default=str)
         if question in by_question:
             study = _joined(by_question[question], study)
         by_question[question] = study

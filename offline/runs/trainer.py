@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from offline.canaries import require_strangers
 from offline.errors import RunError
 from offline.protocols.contract import Split
 from offline.recipe import Recipe
@@ -75,11 +76,13 @@ def plan_run(variant: str, recipe: Recipe, table: FeatureTable) -> Run:
     Raises
     ------
     LeakError
-        The items cannot be shared out so.
+        The items cannot be shared out so, or trials of the test set are known again.
     RunError
         A fold's name cannot name a folder.
     """
     split = split_of(recipe, table)
-    by_window = split.level == "window"
-    split.prove(table.windows_as_items() if by_window else table.trials)
+    items = table.windows_as_items() if split.level == "window" else table.trials
+    split.prove(items)
+    if not split.leaky:
+        require_strangers(items, split, seed=recipe.seeds[0])
     return Run(variant=variant, recipe=recipe, split=split, data=table.digest)

@@ -158,8 +158,9 @@ class Participant:
     settings : ParticipantSettings
         Everything else.
     face_coupling : float
-        How much the face has to do with the rest: at 1 it follows the course and shares the brain's
-        distractions, at 0 it goes its own way and tells nothing of either.
+        How much the face has to do with the rest: at 1 it follows the course and is distracted when
+        the brain is (crossed: what moves the brain's arousal then moves the face's valence, so that
+        the face does not give the brain's distraction away), at 0 it goes its own way.
     clips : ClipPlan or None
         An experiment of clips, whose course it then is.
     """

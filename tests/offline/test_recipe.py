@@ -13,7 +13,7 @@ MINIMAL = """
 name: tiny
 dataset: {kind: simulated, n_subjects: 3}
 windows: {montage: EEG_15, face: false}
-model: {kind: prior_dfcn}
+model: {kind: prior_dfcn, prior: false}
 protocol: {kind: loso, n_validation: 1}
 bundle: {name: a, title: A, summary: S}
 """
@@ -88,8 +88,9 @@ def test_a_variant_is_the_base_with_its_changes(tmp_path: Path) -> None:
         ("n_subjects: 3", "n_subjects: 0", "n_subjects"),
         ("n_subjects: 3", "n_subjects: 1001", "never trained on"),
         ("n_subjects: 3", "n_subjects: 1, first_seed: 1000", "never trained on"),
-        ("kind: prior_dfcn", "kind: vgg", "model"),
+        ("kind: prior_dfcn, prior: false", "kind: vgg", "model"),
         ("kind: loso", "kind: random", "protocol"),
+        ("prior: false", "prior: true", "model.prior needs a face"),
         ("EEG_15", "EEG_64", "windows.montage"),
         ("name: a", "name: ../a", "bundle.name"),
         ("model:", "sequences: {t_min: 5, t_max: 2}\nmodel:", "t_min must not exceed t_max"),

@@ -15,7 +15,7 @@ RECIPE = """\
 name: small
 dataset: {kind: simulated, design: clips, n_subjects: 5, n_trials: 6, trial_s: 13, rest_s: 4}
 windows: {window_s: 2, hop_s: 0.5, train_hop_s: 2}
-model: {kind: prior_dfcn}
+model: {kind: prior_dfcn, prior: false}
 protocol: {kind: loso, n_validation: 1}
 """
 

@@ -24,6 +24,7 @@ from offline.runs.record import (
 SETTINGS = {
     "name": "tiny",
     "dataset": {"kind": "simulated", "n_subjects": 3},
+    "windows": {"face": True},
     "model": {"kind": "prior_dfcn", "maps": [2]},
     "protocol": {"kind": "loso", "n_validation": 1},
     "seeds": [3, 5],
