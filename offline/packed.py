@@ -220,7 +220,8 @@ class _Stack:
         gradients = torch.autograd.grad(losses.sum(), list(weights.values()), allow_unused=True)
         for i, fit in enumerate(fits):
             for own, gradient in zip(fit.network.parameters(), gradients, strict=True):
-                own.grad = None if gradient is None else gradient[i]
+                # As it lies in memory, because a fused optimiser does not look at strides.
+                own.grad = None if gradient is None else gradient[i].contiguous()
             fit.optimiser.step()
         for name, x in self._buffers.items():
             if buffers[name] is not x:

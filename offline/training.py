@@ -180,7 +180,10 @@ class Fit:
         self.data = data
         self.settings = settings
         self.optimiser = torch.optim.Adam(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         weights = _class_weights(data["train"]) if settings.balance_classes else {}
         self.weights = _on(self.device, weights)
