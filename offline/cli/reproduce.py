@@ -18,6 +18,7 @@ from offline.cli.running import (
     GpuShare,
     Options,
     TensorBoard,
+    TogetherOption,
     Workers,
     run_recipes,
 )
@@ -52,6 +53,7 @@ def reproduce(
     executor: ExecutorOption = ExecutorName.LOCAL,
     address: Address = None,
     gpu_share: GpuShare = None,
+    together: TogetherOption = 1,
     tensorboard: TensorBoard = None,
 ) -> None:
     """Put a paper's tables beside ours: by its own, leaky protocol, and by an honest one.
@@ -78,6 +80,7 @@ def reproduce(
         executor=executor,
         address=address,
         gpu_share=gpu_share,
+        n_together=together,
         tensorboard=tensorboard,
     )
     flags = ["--quick"] * quick + [f"--variant={name}" for name in variant or ()]

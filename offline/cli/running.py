@@ -64,6 +64,14 @@ GpuShare = Annotated[
         show_default=f"1/{MAX_ON_GPU} if there is a GPU",
     ),
 ]
+TogetherOption = Annotated[
+    int,
+    typer.Option(
+        "--together",
+        min=1,
+        help="Folds of a run that one process trains at once, for a GPU; dropout differs.",
+    ),
+]
 TensorBoard = Annotated[
     bool | None,
     typer.Option(
@@ -76,7 +84,7 @@ TensorBoard = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How runs are carried out; none of it changes a number."""
+    """How runs are carried out; none of it changes a number, but for dropout's in `n_together`."""
 
     runs: Path
     cache: Path | None = None
@@ -84,6 +92,7 @@ class Options:
     executor: ExecutorName = ExecutorName.LOCAL
     address: str | None = None
     gpu_share: float | None = None
+    n_together: int = 1
     tensorboard: bool | None = None
 
     def check(self) -> None:
@@ -142,8 +151,9 @@ def run_recipes(
     from offline.runs.progress import Screen
     from offline.runs.record import this_session
     from offline.runs.tensorboard import is_installed
+    from offline.runs.together import Together
     from offline.runs.trainer import Trainer
-    from offline.runs.work import OneByOne
+    from offline.runs.work import OneByOne, Work
 
     options.check()
     root = options.runs.absolute()
@@ -160,17 +170,22 @@ def run_recipes(
         return None
     study = write_plan(name, runs, root, this_session(command))
     left = left_to_do(runs, root)
-    work = OneByOne(
-        root=root,
-        function=Trainer(cache),
-        tensorboard=is_installed() if options.tensorboard is None else options.tensorboard,
-    )
+    draws = is_installed() if options.tensorboard is None else options.tensorboard
+    work: Work = OneByOne(root=root, function=Trainer(cache), tensorboard=draws)
+    if options.n_together > 1:
+        work = Together(root=root, cache=cache, tensorboard=draws)
     executor = _executor(options, root, left, recipes.values(), n_workers=n_workers)
     epochs = {run.id: run.recipe.training.max_epochs for run in runs}
     names = {run.id: run.variant for run in runs}
     try:
         with Screen(console, {unit: epochs[unit.run] for unit in left}, names) as screen:
-            carry_out(left, executor=executor, work=work, hear=screen.hear)
+            carry_out(
+                left,
+                executor=executor,
+                work=work,
+                hear=screen.hear,
+                n_together=options.n_together,
+            )
     except KeyboardInterrupt:
         n_left, n_all = len(left_to_do(runs, root)), sum(len(run.units) for run in runs)
         console.print(

@@ -19,6 +19,7 @@ from offline.cli.running import (
     Options,
     Runs,
     TensorBoard,
+    TogetherOption,
     Workers,
     run_recipes,
 )
@@ -34,6 +35,7 @@ def train(
     executor: ExecutorOption = ExecutorName.LOCAL,
     address: Address = None,
     gpu_share: GpuShare = None,
+    together: TogetherOption = 1,
     tensorboard: TensorBoard = None,
 ) -> None:
     """Train every fold of a recipe, and show how well it does on those that it never saw.
@@ -53,6 +55,7 @@ def train(
         executor=executor,
         address=address,
         gpu_share=gpu_share,
+        n_together=together,
         tensorboard=tensorboard,
     )
     command = shlex.join(["rtaffect-offline", "train", str(recipe), *(changes or ())])
