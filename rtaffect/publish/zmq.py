@@ -299,8 +299,8 @@ def _require_local(address: str) -> None:
     msg = (
         f"An address that other machines reach needs CURVE keys, got {address!r} without. Either "
         "make keys with `rtaffect keys` and name them in the session file, or, on a network where "
-        "everybody may read the estimates, say so with `--insecure`. For this machine alone use "
-        f"{ADDRESS}."
+        "everybody may read the estimates, say so with `publish: insecure: true`. For this "
+        f"machine alone use {ADDRESS}."
     )
     raise PublishError(msg)
 

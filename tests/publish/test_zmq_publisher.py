@@ -397,7 +397,7 @@ def test_an_impossible_address_says_what_one_looks_like(address: str) -> None:
 def test_an_address_that_others_reach_needs_keys_or_a_word(address: str) -> None:
     with pytest.raises(PublishError, match="rtaffect keys") as caught:
         ZmqPublisher(address, session=session(), session_id="s", clock=None)
-    assert "--insecure" in str(caught.value)
+    assert "publish: insecure: true" in str(caught.value)
 
 
 @pytest.mark.parametrize(
