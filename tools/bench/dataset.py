@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from shared import ROOT, ProcessMeter, machine, say, table
+from shared import ROOT, ProcessMeter, cpu_s, machine, say, table
 
 MODELS: dict[str, dict[str, Any]] = {
     "prior_dfcn, 3 s": {
@@ -44,8 +44,10 @@ def write_files(folder: Path, n_subjects: int) -> None:
         write_preprocessed(folder, participant, data=np.roll(data, participant, axis=0))
 
 
-def measure(settings: dict[str, Any], deap: Path, n_workers: int) -> tuple[float, float, int]:
-    """Return seconds, the most memory in MB and the number of windows."""
+def measure(
+    settings: dict[str, Any], deap: Path, n_workers: int
+) -> tuple[float, float, float, int]:
+    """Return seconds, CPU seconds of all processes, memory in MB and the number of windows."""
     from offline.recipe import Recipe
     from offline.table import read_table
 
@@ -67,14 +69,14 @@ def measure(settings: dict[str, Any], deap: Path, n_workers: int) -> tuple[float
     watcher = threading.Thread(target=watch)
     with tempfile.TemporaryDirectory() as cache:
         watcher.start()
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), cpu_s()
         try:
             features = read_table(recipe, Path(cache), n_workers=n_workers)
             took = time.perf_counter() - began
         finally:
             over.set()
             watcher.join()
-    return took, meter.read().rss_mb, len(features.trial)
+    return took, cpu_s() - cpu_began, meter.read().rss_mb, len(features.trial)
 
 
 def main() -> None:
@@ -88,14 +90,15 @@ def main() -> None:
         say(f"Writing {args.subjects} files of 103 MB ...")
         write_files(Path(scratch), args.subjects)
         for name, settings in MODELS.items():
-            took, rss_mb, n_windows = measure(settings, Path(scratch), args.workers)
+            took, cpu, rss_mb, n_windows = measure(settings, Path(scratch), args.workers)
             rate = args.subjects * 40 * 63 / took
-            rows.append((name, n_windows, f"{took:.1f}", f"{rate:.0f}", f"{rss_mb:.0f}"))
+            cells = (f"{took:.1f}", f"{cpu:.1f}", f"{rate:.0f}", f"{rss_mb:.0f}")
+            rows.append((name, n_windows, *cells))
     print(
         f"### {args.subjects} subjects x 40 trials x 63 s, 32 channels at 128 Hz, from files to "
         f"features, {args.workers} processes\n\n{machine()}\n"
     )
-    header = ("features of", "windows", "s", "x real time", "memory MB, whole tree")
+    header = ("features of", "windows", "s", "CPU s, all", "x real time", "memory MB, all")
     print(table(header, rows), "\n")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from shared import machine, say, table
+from shared import cpu_s, machine, say, table
 
 from offline.recipe import Recipe
 from offline.runs.carry_out import carry_out, left_to_do, write_plan
@@ -62,7 +62,6 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     recipe = recipe_of(args)
-    rows = []
     with tempfile.TemporaryDirectory() as scratch:
         cache = Path(scratch) / "features"
         say(f"Computing features of {args.subjects} simulated participants ...")
@@ -70,11 +69,11 @@ def main() -> None:
 
         def seconds(
             name: str, executor: Executor, work: Work, root: Path, n_together: int
-        ) -> float:
+        ) -> tuple[float, float]:
             run = plan_run("full", recipe, features)
             write_plan("bench", [run], root, this_session("bench"))
             say(f"Training {len(run.units)} folds {name} ...")
-            began = time.perf_counter()
+            began, cpu_began = time.perf_counter(), cpu_s()
             carry_out(
                 left_to_do([run], root),
                 executor=executor,
@@ -82,7 +81,7 @@ def main() -> None:
                 hear=not_at_all,
                 n_together=n_together,
             )
-            return time.perf_counter() - began
+            return time.perf_counter() - began, cpu_s() - cpu_began
 
         def one_by_one(root: Path) -> OneByOne:
             return OneByOne(root=root, function=Trainer(cache))
@@ -108,11 +107,11 @@ def main() -> None:
                 n_folds,
             ),
         }
-    first = next(iter(took.values()))
-    rows = [(name, f"{s:.1f}", f"{first / s:.2f}") for name, s in took.items()]
+    first = next(iter(took.values()))[0]
+    rows = [(name, f"{s:.1f}", f"{cpu:.1f}", f"{first / s:.2f}") for name, (s, cpu) in took.items()]
     where = choose_device(recipe.training).type
     print(f"### LOSO of the DFCN, {n_folds} folds, {args.epochs} epochs, {where}\n\n{machine()}\n")
-    print(table(("folds", "s", "times"), rows), "\n")
+    print(table(("folds", "s", "CPU s, all", "times"), rows), "\n")
 
 
 if __name__ == "__main__":

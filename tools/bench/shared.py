@@ -245,6 +245,15 @@ def record_simulated(path: Path, seconds: float) -> None:
     recorder.close()
 
 
+def cpu_s() -> float:
+    """Return what this process and its children that have ended computed so far, in seconds.
+
+    Other processes that share the cores lengthen every duration, but this much less.
+    """
+    own = os.times()
+    return own.user + own.system + own.children_user + own.children_system
+
+
 def one_core() -> None:
     """Keep this process on one core, where the system allows to ask for it."""
     if sys.platform == "linux":
