@@ -15,9 +15,9 @@ check: .venv/dev.stamp  ## style, types, layers, docstrings, spelling
 
 bundles: .venv/dev.stamp  ## train the shipped models on simulated participants (minutes, CPU)
 	$(BIN)/rtaffect-offline train configs/train/prior_dfcn_eeg_face.yaml
-	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg-face.study.json --out rtaffect/bundles
+	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg-face.study.json --out rtaffect/bundles --replace
 	$(BIN)/rtaffect-offline train configs/train/prior_dfcn_eeg.yaml
-	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg.study.json --out rtaffect/bundles
+	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg.study.json --out rtaffect/bundles --replace
 
 clean:  ## what can be made again; the environment stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

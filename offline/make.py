@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import JsonValue
 
 from offline.datasets.contract import Dataset, Label
 from offline.datasets.windows import read_windows
@@ -16,11 +17,12 @@ from offline.metrics.evaluation import Evaluation, evaluate
 from offline.predictions import Predictions, concatenate, read_predictions
 from offline.recipe import Recipe
 from offline.runs.folder import state, unit_folder, verify
-from offline.runs.plan import Unit
+from offline.runs.plan import NO_MATTER, Unit
 from offline.runs.record import choose_unit, read_record, read_run_split, units_of
 from offline.table import labels_of, shapes_of
 from offline.unit import PREDICTIONS, Facts, read_facts, read_network, without
-from rtaffect.bundle import Bundle
+from rtaffect.bundle import MANIFEST_FILE, Bundle, load_bundle
+from rtaffect.core.errors import BundleError
 from rtaffect.manifest import DataSet, Metric, Target, Training
 
 _N_EXAMPLES = 16
@@ -30,7 +32,13 @@ _PLACES = {"dataset": {"path", "ratings", "openface_path"}, "protocol": {"path"}
 
 
 def export_run(
-    run: Path, out: Path, *, fold: str | None = None, seed: int | None = None, command: str = ""
+    run: Path,
+    out: Path,
+    *,
+    fold: str | None = None,
+    seed: int | None = None,
+    replace: bool = False,
+    command: str = "",
 ) -> Bundle:
     """Export one unit of a run as the bundle that its recipe describes.
 
@@ -47,14 +55,16 @@ def export_run(
         Whose weights; may be left out where there is one.
     seed : int, optional
         Of the recipe's seeds; the first one by default.
+    replace : bool
+        A bundle of that name is replaced whatever it came of; else only one of this very training.
     command : str
         What was typed, for the manifest; it follows what the run was begun with.
 
     Raises
     ------
     RunError
-        The recipe describes no bundle, a unit of the run is not done, or there are several folds
-        and none was chosen.
+        The recipe describes no bundle, a unit of the run is not done, there are several folds and
+        none was chosen, or a bundle of that name came of another training.
     BundleError
         The export does not answer as the network does.
     """
@@ -68,6 +78,17 @@ def export_run(
     unit = choose_unit(record, split, fold=fold, seed=seed)
     units = units_of(record, split)
     _check_finished(run, units)
+    settings = recipe.model_dump(mode="json", exclude=_PLACES)
+    protocol: dict[str, JsonValue] = {
+        "kind": split.protocol,
+        "settings": dict(split.settings),
+        "fold": unit.fold,
+        "seed": unit.seed,
+        "n_folds": len(split.folds),
+        "digest": split.digest,
+    }
+    if not replace:
+        _check_place(out / text.name, settings, protocol)
     folder = unit_folder(run.parent, unit)
     verify(folder)
     facts = read_facts(folder)
@@ -77,20 +98,14 @@ def export_run(
     evaluations, metrics = _measure(run, units, recipe)
     training = Training(
         command=" && ".join(filter(None, (record.sessions[0].command, command))),
-        recipe=recipe.model_dump(mode="json", exclude=_PLACES),
+        recipe=settings,
         versions={"python": platform.python_version()}
         | {name: version(name) for name in _PACKAGES},
         participants={role: tuple(names) for role, names in facts.subjects.items()},
         n_sequences=facts.n_sequences,
         metrics=metrics,
         data=_data_set(dataset),
-        protocol={
-            "kind": split.protocol,
-            "settings": dict(split.settings),
-            "fold": unit.fold,
-            "n_folds": len(split.folds),
-            "digest": split.digest,
-        },
+        protocol=protocol,
         leaky=facts.leaky,
         checkpoint="validation",
     )
@@ -118,6 +133,46 @@ def _check_finished(run: Path, units: Sequence[Unit]) -> None:
             f"{len(left)} of {len(units)} units are not done, such as {left[0]}. Train on."
         )
         raise RunError(msg)
+
+
+def _check_place(
+    folder: Path, settings: Mapping[str, JsonValue], protocol: Mapping[str, JsonValue]
+) -> None:
+    """Check that nothing is lost where a bundle is written."""
+    if not (folder / MANIFEST_FILE).is_file():
+        return
+    try:
+        there = load_bundle(folder).manifest.training
+    except BundleError as error:
+        differ = [f"it cannot be read ({error})"]
+    else:
+        # Older bundles do not say their seed: it was the first one, unless somebody chose.
+        before = {"seed": _first_seed(there.recipe)} | dict(there.protocol)
+        differ = [
+            f"its {word} is {str(before.get(name))[:length]} and not {str(protocol[name])[:length]}"
+            for name, word, length in (
+                ("fold", "fold", None),
+                ("seed", "seed", None),
+                ("digest", "split", 12),
+            )
+            if before.get(name) != protocol[name]
+        ]
+        names = [name for name in {**there.recipe, **settings} if name not in NO_MATTER]
+        other = [name for name in names if there.recipe.get(name) != settings.get(name)]
+        differ += [f"its recipe has other settings of {', '.join(other)}"] * bool(other)
+    if differ:
+        msg = (
+            f"{folder} holds a bundle that came of another training: {'; '.join(differ)}. Give "
+            "another --out, or another bundle.name in the recipe; --replace replaces it."
+        )
+        raise RunError(msg)
+
+
+def _first_seed(recipe: Mapping[str, JsonValue]) -> JsonValue:
+    match recipe.get("seeds"):
+        case [first, *_]:
+            return first
+    return None
 
 
 def _measure(

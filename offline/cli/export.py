@@ -22,6 +22,10 @@ def export(
     seed: Annotated[
         int | None, typer.Option(help="Which training.", show_default="the recipe's first seed")
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Replace a bundle of that name that came of another run."),
+    ] = False,
 ) -> None:
     """Write a finished run's weights as a bundle, which `rtaffect live` and `replay` decode with.
 
@@ -33,6 +37,8 @@ def export(
     words = ["rtaffect-offline", "export", str(run)]
     words += ["--fold", fold] if fold is not None else []
     words += ["--seed", str(seed)] if seed is not None else []
-    bundle = export_run(first_run(run), out, fold=fold, seed=seed, command=shlex.join(words))
+    bundle = export_run(
+        first_run(run), out, fold=fold, seed=seed, replace=replace, command=shlex.join(words)
+    )
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{bundle.path}  sha256 {bundle.digest[:12]}", markup=False)

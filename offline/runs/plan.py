@@ -16,7 +16,7 @@ from offline.protocols.contract import Split
 if TYPE_CHECKING:  # a recipe knows every network, which loads torch
     from offline.recipe import Recipe
 
-_NO_MATTER = ("name", "bundle", "seeds")
+NO_MATTER = ("name", "bundle", "seeds")
 """Keys of a recipe that no number of a unit depends on; a unit has its one seed."""
 
 _FOLD_NAME = re.compile(r"[\w][\w.+-]{0,99}")
@@ -93,7 +93,7 @@ def run_id(recipe: BaseModel, *, data: str, split: str) -> str:
     data, split : str
         Digests.
     """
-    settings = {k: v for k, v in recipe.model_dump().items() if k not in _NO_MATTER}
+    settings = {k: v for k, v in recipe.model_dump().items() if k not in NO_MATTER}
     known = [_canonical(settings), data, split]
     text = json.dumps(known, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -149,3 +149,26 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
     bare, _ = finished_run(tmp_path / "bare", bundle=None, **recipe)
     with pytest.raises(RunError, match="describe its bundle"):
         export_run(bare, tmp_path)
+
+
+def test_a_bundle_of_another_training_is_only_replaced_where_that_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    recipe = {"windows": {"montage": "EEG_15"}, "model": {"kind": "svm"}}
+    folder, _ = finished_run(tmp_path, protocol={"kind": "loso", "n_validation": 1}, **recipe)
+    first = export_run(folder, tmp_path, fold="simulated-0001")
+    again = export_run(folder, tmp_path, fold="simulated-0001", command="once more")
+    assert again.manifest.training.command.endswith("once more")
+    with pytest.raises(
+        RunError, match=r"its fold is simulated-0001 and not simulated-0002\..*--replace"
+    ):
+        export_run(folder, tmp_path, fold="simulated-0002")
+    assert load_bundle(first.path).digest == again.digest
+    other = recipe | {"model": {"kind": "svm", "cost": 3.0}}
+    changed, _ = finished_run(tmp_path, **other)
+    with pytest.raises(RunError, match=r"another training: .* its recipe has other .* model"):
+        export_run(changed, tmp_path)
+    assert export_run(changed, tmp_path, replace=True).digest != again.digest
+    (first.path / "manifest.json").write_text("{}")
+    with pytest.raises(RunError, match="cannot be read"):
+        export_run(changed, tmp_path)
