@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from offline.changes import parse_changes, with_changes
 from offline.datasets import DatasetSettings
 from offline.models import ModelSettings
 from offline.protocols import Protocol
-from rtaffect.config.reading import read_settings, validated
+from rtaffect.config.plain_yaml import compose
+from rtaffect.config.reading import kinds_at, read_settings, validated
 from rtaffect.core.errors import ConfigError
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_15, EEG_32
@@ -54,6 +55,16 @@ class WindowSettings(_Settings):
     highpass_hz: float = Field(default=1.0, ge=0)
     reference: Literal["average", "none"] = "average"
     bands_hz: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
+
+    @field_validator("montage", mode="before")
+    @classmethod
+    def _is_a_montage(cls, value: Any) -> Any:
+        """Say in one sentence what a name or a list may be."""
+        names = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
+        if not names and (not isinstance(value, str) or value not in _MONTAGES):
+            msg = f"must be {', '.join(_MONTAGES)} or a list of electrodes, got {value!r}"
+            raise ValueError(msg)
+        return value
 
     def spec(self) -> WindowSpec:
         """Return the windows as the bundle's manifest will hold them."""
@@ -263,14 +274,53 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     ConfigError
         The file cannot be read, is no YAML, or holds what no recipe holds.
     """
-    return change(read_settings(path, Recipe), parse_changes(changes), where="command line")
+    keys = _keys_of(path, what="recipe", examples="configs/train/")
+    if {"base", "variants"} & keys:
+        msg = (
+            f"{path} must be a recipe, but is a sweep (base and variants): "
+            "`rtaffect-offline sweep` takes it."
+        )
+        raise ConfigError(msg)
+    _refuse_parts(path, keys, what="recipe")
+    return change(read_settings(path, Recipe), parse_changes(changes), where=_TYPED)
 
 
 def load_sweep(path: Path, changes: Sequence[str] = ()) -> Sweep:
     """Read and validate a sweep; the changes are made to its base."""
+    keys = _keys_of(path, what="sweep", examples="configs/sweeps/")
+    if {"dataset", "model"} <= keys and "base" not in keys:
+        msg = (
+            f"{path} must be a sweep (base and variants), but is a recipe: "
+            "`rtaffect-offline train` takes it."
+        )
+        raise ConfigError(msg)
+    _refuse_parts(path, keys, what="sweep")
     sweep = read_settings(path, Sweep)
-    base = change(sweep.base, parse_changes(changes), where="command line")
+    base = change(sweep.base, parse_changes(changes), where=_TYPED)
     return Sweep(base=base, variants=sweep.variants)
+
+
+_TYPED = "The command line"
+
+
+def _keys_of(path: Path, *, what: str, examples: str) -> set[str]:
+    """Return the outermost keys of a settings file."""
+    if path.is_dir():
+        msg = f"{path} must be a {what} (YAML), but is a folder. {examples} holds examples."
+        raise ConfigError(msg)
+    if not path.exists():
+        msg = f"There is no {what} {path}. {examples} holds examples."
+        raise ConfigError(msg)
+    return {key.value for key, _ in compose(path).value}
+
+
+def _refuse_parts(path: Path, keys: set[str], *, what: str) -> None:
+    if "kind" in keys:
+        msg = (
+            f"{path} must be a {what}, but holds the settings of a data set alone: they are a "
+            "recipe's `dataset`; `rtaffect-offline data check` takes them as they are."
+        )
+        raise ConfigError(msg)
 
 
 def change(recipe: Recipe, changes: Mapping[str, Any], *, where: str) -> Recipe:
@@ -292,4 +342,24 @@ def change(recipe: Recipe, changes: Mapping[str, Any], *, where: str) -> Recipe:
     """
     if not changes:
         return recipe
-    return validated(with_changes(recipe.model_dump(mode="json"), changes), Recipe, where=where)
+    settings = with_changes(recipe.model_dump(mode="json"), changes)
+    _check_kinds(settings, changes, where=where)
+    return validated(settings, Recipe, where=where)
+
+
+def _check_kinds(settings: Mapping[str, Any], changes: Mapping[str, Any], *, where: str) -> None:
+    """Check that nobody changed a kind alone, beside keys that only the old kind has."""
+    for key, kind in changes.items():
+        place, _, last = key.rpartition(".")
+        kinds = kinds_at(Recipe, place) if last == "kind" else {}
+        if not isinstance(kind, str) or kind not in kinds:
+            continue
+        left = [name for name in settings[place] if name not in kinds[kind].model_fields]
+        if left:
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            msg = (
+                f"{where} is not valid: {key}={kind} leaves in place what {kind} does not have "
+                f"({place}.{left[0]}{more}). Replace it whole: '{place}={{kind: {kind}}}' (in a "
+                f"file {place}: {{kind: {kind}}}); changes of its other keys follow."
+            )
+            raise ConfigError(msg)

@@ -1,7 +1,7 @@
 """A settings file becomes settings; a complaint names the line, the key and what it takes."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -20,9 +20,12 @@ _REASONS = {
     "bool_parsing": "must be true or false",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
+    "int_from_float": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "literal_error": "is none of the choices",
+    "mapping_type": "must hold keys and values",
+    "model_attributes_type": "must hold keys and values",
     "model_type": "must hold keys and values",
     "string_pattern_mismatch": "has another form",
     "string_too_short": "must not be empty",
@@ -84,8 +87,8 @@ def read_settings(path: Path, model: type[Model]) -> Model:
         return model.model_validate(plain(path, root))
     except ValidationError as invalid:
         complaints = sorted(
-            (line_of(root, error["loc"]), _complaint(model, error))
-            for error in _errors(model, invalid)
+            (line_of(root, _without_tags(model, error["loc"])), _complaint(model, error))
+            for error in _errors(invalid)
         )
         lines = [f"  line {line}: {complaint}" for line, complaint in complaints]
         raise ConfigError("\n".join([f"{path} is not valid:", *lines])) from None
@@ -111,18 +114,33 @@ def validated(settings: dict[str, Any], model: type[Model], *, where: str) -> Mo
     try:
         return model.model_validate(settings)
     except ValidationError as invalid:
-        complaints = sorted(_complaint(model, error) for error in _errors(model, invalid))
+        complaints = sorted(_complaint(model, error) for error in _errors(invalid))
         lines = [f"  {complaint}" for complaint in complaints]
         raise ConfigError("\n".join([f"{where} is not valid:", *lines])) from None
 
 
-def _errors(model: type[BaseModel], invalid: ValidationError) -> Iterator[ErrorDetails]:
-    """Yield pydantic's findings, their places as somebody who writes a file would call them."""
+def kinds_at(model: type[BaseModel], key: str) -> dict[str, type[BaseModel]]:
+    """Return settings that a key ``kind`` tells apart; nothing where there are none such.
+
+    Parameters
+    ----------
+    model : type of BaseModel
+        What a file holds.
+    key : str
+        Dotted key in it.
+
+    Returns
+    -------
+    dict of str to type of BaseModel
+        By kind.
+    """
+    return _kinds(_models_at(model, key.split(".")))
+
+
+def _errors(invalid: ValidationError) -> Iterator[ErrorDetails]:
+    """Yield pydantic's findings that are no echo of others."""
     errors = invalid.errors(include_url=False)
-    for error in errors:
-        if not _is_echo(error, errors):
-            error["loc"] = _without_tags(model, error["loc"])
-            yield error
+    yield from (error for error in errors if not _is_echo(error, errors))
 
 
 def _is_echo(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
@@ -133,18 +151,14 @@ def _is_echo(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
     )
 
 
-def _without_tags(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+def _without_tags(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[str | int, ...]:
     """Leave out of a place which of several kinds of settings was meant: no key says that."""
     kept: list[str | int] = []
     owners = [model]
     for part in loc:
-        if part in _kinds(owners):
-            owners = [_kinds(owners)[str(part)]]
-            continue
-        kept.append(part)
-        fields = [owner.model_fields.get(str(part)) for owner in owners]
-        if isinstance(part, str):
-            owners = [m for f in fields if f is not None for m in _models_in(f.annotation)]
+        if part not in _kinds(owners):
+            kept.append(part)
+        owners = _below(owners, part)
     return tuple(kept)
 
 
@@ -158,22 +172,47 @@ def _kinds(owners: Sequence[type[BaseModel]]) -> dict[str, type[BaseModel]]:
 def _complaint(model: type[BaseModel], error: ErrorDetails) -> str:
     """Word one of pydantic's findings: the key, what it takes, what was got."""
     kind, loc = error["type"], error["loc"]
-    key = dotted(loc) or "the file"
+    key = dotted(_without_tags(model, loc))
+    if kind == "value_error":
+        words = error["msg"].removeprefix("Value error, ")
+        return f"{key}: {words}." if key else f"{words}."
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        return _kind_complaint(key, _kinds(_models_at(model, loc)), error["input"])
     if kind == "extra_forbidden":
-        return f"{key} is not a known key. {_hint(model, loc)}"
+        return f"{key} is not a known key{_of_kind(model, loc[:-1])}. {_hint(model, loc)}"
     words = _description(model, loc)
     takes = f"; it takes: {words}" if words else ""
     if kind == "missing":
         return f"{key} is missing{takes}."
-    if kind == "value_error":
-        return f"{key}: {error['msg'].removeprefix('Value error, ')}."
     if kind == "literal_error" and not words:
-        return f"{key} must be {error['ctx']['expected']}, got {shown(error['input'])}."
+        choices = error["ctx"]["expected"].replace("False", "false").replace("True", "true")
+        return f"{key} must be {choices}, got {shown(error['input'])}."
     reason = _REASONS.get(kind, error["msg"][0].lower() + error["msg"][1:])
     return f"{key} {reason}, got {shown(error['input'])}{takes}."
 
 
-def _hint(model: type[BaseModel], loc: tuple[str | int, ...]) -> str:
+def _kind_complaint(key: str, kinds: Collection[str], given: Any) -> str:
+    """Word that the ``kind`` of settings is none of those that there are, or is not there."""
+    choices = ", ".join(kinds)
+    if not isinstance(given, Mapping):
+        return f"{key} must hold keys and values, got {shown(given)}."
+    if "kind" in given:
+        kind = given["kind"]
+        nearest = difflib.get_close_matches(str(kind).lower(), list(kinds), n=1)
+        meant = f" Did you mean {nearest[0]}?" if nearest else ""
+        return f"{key}.kind must be one of {choices}; got {shown(kind)}.{meant}"
+    glued = any(":" in str(word) for word in given)
+    space = f" A space must follow each colon: {key}: {{kind: {next(iter(kinds))}}}."
+    return f"{key}.kind is missing; it must be one of {choices}.{space if glued else ''}"
+
+
+def _of_kind(model: type[BaseModel], loc: Sequence[str | int]) -> str:
+    """Return of which kind the settings at a place are, as words; "" where there is one kind."""
+    told = loc and loc[-1] in _kinds(_models_at(model, loc[:-1]))
+    return f" of kind {loc[-1]}" if told else ""
+
+
+def _hint(model: type[BaseModel], loc: Sequence[str | int]) -> str:
     valid = list(
         dict.fromkeys(key for owner in _models_at(model, loc[:-1]) for key in owner.model_fields)
     )
@@ -193,13 +232,21 @@ def _description(model: type[BaseModel], loc: Sequence[str | int]) -> str:
 
 
 def _models_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[type[BaseModel]]:
-    """Return the settings classes that may stand at a key; none where plain values stand."""
+    """Return the settings classes that may stand at a place; none where plain values stand."""
     owners = [model]
     for part in loc:
-        if isinstance(part, str):
-            fields = [owner.model_fields.get(part) for owner in owners]
-            owners = [m for f in fields if f is not None for m in _models_in(f.annotation)]
+        owners = _below(owners, part)
     return owners
+
+
+def _below(owners: list[type[BaseModel]], part: str | int) -> list[type[BaseModel]]:
+    """Return the settings classes one step further: in a list, of a kind, or at a key."""
+    if isinstance(part, int):
+        return owners
+    if part in _kinds(owners):
+        return [_kinds(owners)[part]]
+    fields = [owner.model_fields.get(part) for owner in owners]
+    return [m for f in fields if f is not None for m in _models_in(f.annotation)]
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

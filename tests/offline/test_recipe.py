@@ -115,12 +115,44 @@ def test_what_is_wrong_with_a_recipe_is_named(
         ("training.max_epochs=many", "training.max_epochs must be a whole number"),
         ("training.max_epochs", "must look like"),
         ("training.max_epochs=[", "must be YAML"),
+        ("training.max_epochs=3.5", "must be a whole number, got the number 3.5"),
+        ("training.paper_protocol=nil", "must be false, 'nll' or 'accuracy', got 'nil'"),
         ("name.first=a", "name"),
+        ("model.kind=mtcn", "model.kind must be one of prior_dfcn, mtcnn, dgcnn, svm; got 'mtcn'"),
+        ("model.kind=mtcn", "Did you mean mtcnn?"),
+        ("model={prior: false}", "model.kind is missing; it must be one of prior_dfcn, mtcnn"),
+        ("model={kind:svm}", "A space must follow each colon: model: {kind: prior_dfcn}"),
+        ("protocol=3", "protocol must hold keys and values, got the number 3"),
+        ("protocol.folds=3", "not a known key of kind loso. Valid here: kind, n_validation."),
+        ("windows.montage=EEG_64", "windows.montage: must be EEG_32, EEG_15 or a list of"),
+        ("model.kind=svm", "leaves in place what svm does not have (model.connectivity and 12"),
+        ("model.kind=svm", "'model={kind: svm}'"),
+        ("model.prior=true", "model.prior needs a face"),
     ],
 )
 def test_what_is_wrong_with_a_change_is_named(tmp_path: Path, change: str, complaint: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(complaint)):
+    with pytest.raises(ConfigError, match=re.escape(complaint)) as caught:
         load_recipe(_write(tmp_path, MINIMAL), [change])
+    assert "the file" not in str(caught.value)
+    assert not any(word in str(caught.value) for word in (" tag", "discriminator", "tuple"))
+
+
+def test_a_kind_that_is_given_whole_takes_its_own_defaults(tmp_path: Path) -> None:
+    changes = ["model={kind: svm}", "model.cost=3"]
+    model = load_recipe(_write(tmp_path, MINIMAL), changes).model
+    assert (model.kind, model.cost) == ("svm", 3.0)
+
+
+def test_recipes_sweeps_and_settings_of_data_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is a sweep .*`rtaffect-offline sweep` takes it"):
+        load_recipe(_write(tmp_path, SWEEP))
+    with pytest.raises(ConfigError, match="is a recipe: `rtaffect-offline train` takes it"):
+        load_sweep(_write(tmp_path, MINIMAL))
+    for load in (load_recipe, load_sweep):
+        with pytest.raises(ConfigError, match="data set alone"):
+            load(_write(tmp_path, "kind: own\npath: x\n"))
+        with pytest.raises(ConfigError, match="is a folder"):
+            load(tmp_path)
 
 
 def test_what_is_wrong_with_a_variant_is_named(tmp_path: Path) -> None:
@@ -138,5 +170,5 @@ def test_a_recipe_must_be_a_mapping(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml cannot be read"):
+    with pytest.raises(ConfigError, match=r"There is no recipe .*none\.yaml"):
         load_recipe(tmp_path / "none.yaml")

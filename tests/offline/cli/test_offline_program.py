@@ -108,7 +108,7 @@ def test_a_change_that_no_recipe_holds_is_refused_in_words(
 
 
 def test_a_recipe_is_no_sweep(capsys: pytest.CaptureFixture[str], recipe: Path) -> None:
-    assert "base is missing" in complaint(capsys, "sweep", recipe)
+    assert "`rtaffect-offline train` takes it" in complaint(capsys, "sweep", recipe)
 
 
 @pytest.mark.parametrize("option", ["--runs", "--cache"])
