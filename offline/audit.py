@@ -1,15 +1,16 @@
 """Everything that can be known of a split before anything is trained on it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from offline.canaries import LIMIT, Selection, Signature, select, sign
-from offline.errors import DataError, LeakError
-from offline.items import GROUPS, Items
+from offline.errors import LeakError
+from offline.items import Items
 from offline.protocols.contract import Split
 
 if TYPE_CHECKING:  # a recipe knows every network, which loads torch
@@ -86,50 +87,49 @@ def audit(items: Items, split: Split, *, seed: int) -> Audit:
     return Audit(split=split, fault=fault, signatures=tuple(signatures), selection=selection)
 
 
-def split_of_recipe(recipe: "Recipe") -> tuple[Items, Split]:
-    """Return a recipe's split without reading a sample of its recordings.
+def items_of_recipe(
+    recipe: "Recipe",
+    cache: Path,
+    *,
+    n_workers: int = 1,
+    report: Callable[[int, int], None] | None = None,
+) -> tuple[Items, Mapping[str, Ints]]:
+    """Return what a recipe's protocol shares out, as `train` does, and its classes by target.
 
-    Where windows are shared out, a trial has those that fit into it: their number may differ by one
-    from that of the run.
+    Trials are listed without reading a sample. Which windows a trial has depends on its samples, so
+    where windows are shared out, features are computed once as for `train`.
 
     Parameters
     ----------
     recipe : Recipe
-        Data set, protocol and seeds.
+        Data set, windows and protocol.
+    cache : Path
+        Folder of features; nothing is done in it where trials are shared out.
+    n_workers, report
+        See `offline.table.read_table`.
 
     Raises
     ------
     DataError
         The data set cannot be read, or lacks what the recipe names.
-    LeakError
-        Its trials cannot be shared out so.
     """
-    items, classes, durations_s = _trials_of(recipe)
-    if recipe.protocol.level == "window":
-        windows = recipe.windows
-        room_s = np.maximum(durations_s - windows.window_s, -windows.train_hop_s)
-        n_windows = np.floor(room_s / windows.train_hop_s + 1e-9).astype(np.int64) + 1
-        rows = np.repeat(np.arange(len(items)), n_windows)
-        columns = {
-            name: tuple(getattr(items, name)[row] for row in rows.tolist()) for name in GROUPS
-        }
-        number = np.arange(len(rows)) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows)
-        items = replace(items, level="window", window=tuple(number.tolist()), **columns)
-        classes = {name: column[rows] for name, column in classes.items()}
-    split = recipe.protocol.split(items, classes=classes, seed=recipe.seeds[0])
-    return items, split
+    if recipe.protocol.level == "trial":
+        return _trials_of(recipe)
+    from offline.table import read_table
+
+    table = read_table(recipe, cache, n_workers=n_workers, report=report)
+    return table.windows_as_items(), table.classes
 
 
-def _trials_of(recipe: "Recipe") -> tuple[Items, Mapping[str, Ints], npt.NDArray[np.float64]]:
-    """Return all trials, their classes by target and their durations in seconds."""
+def _trials_of(recipe: "Recipe") -> tuple[Items, Mapping[str, Ints]]:
+    """Return all trials and their classes by target."""
+    from offline.table import labels_of, subjects_of
+
     dataset = recipe.dataset.open()
-    names = recipe.targets or tuple(dataset.labels)
-    if unknown := [name for name in names if name not in dataset.labels]:
-        msg = f"targets must be among {', '.join(dataset.labels)}; got {', '.join(unknown)}."
-        raise DataError(msg)
+    labels = labels_of(recipe, dataset)
     found = [
         (recording, trial)
-        for subject in recipe.subjects or dataset.subjects
+        for subject in subjects_of(recipe, dataset)
         for recording in dataset.recordings(subject)
         for trial in recording.trials
     ]
@@ -141,10 +141,10 @@ def _trials_of(recipe: "Recipe") -> tuple[Items, Mapping[str, Ints], npt.NDArray
         stimulus=tuple(trial.stimulus for _, trial in found),
     )
     classes = {
-        name: dataset.labels[name].class_of(np.array([trial.values[name] for _, trial in found]))
-        for name in names
+        name: label.class_of(np.array([trial.values[name] for _, trial in found]))
+        for name, label in labels.items()
     }
-    return items, classes, np.array([trial.t_end - trial.t_start for _, trial in found])
+    return items, classes
 
 
 def _groups(items: Items) -> tuple[str, ...]:

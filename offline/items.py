@@ -21,7 +21,8 @@ class Items:
         Names. Trials are told apart by subject, session and trial together; a stimulus by its name
         alone, for it is the same for everybody; "" is a stimulus of its own.
     window : tuple of int
-        Number of the window in its trial; empty when items are trials.
+        Number of the window on its recording's grid, which no lost window shifts; empty when items
+        are trials.
     """
 
     level: Literal["trial", "window"]

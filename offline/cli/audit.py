@@ -1,5 +1,6 @@
 """``rtaffect-offline audit``: whether a split leaks."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from offline.cli.running import Changes
+from offline.cli.running import Changes, subjects_read
 
 if TYPE_CHECKING:  # what follows loads torch
     from offline.audit import Audit
@@ -44,26 +45,45 @@ def audit(
     leaky: Annotated[
         bool, typer.Option("--leaky", help="Your split is known to leak: stamp it, do not refuse.")
     ] = False,
+    items: Annotated[
+        bool,
+        typer.Option(
+            "--items",
+            help="Only list what the recipe's protocol shares out, tab-separated: the names that a "
+            "table of your own must have.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the made-up data.")] = 0,
+    cache: Annotated[
+        Path, typer.Option(help="Folder of features, for protocols that share out windows.")
+    ] = Path("runs/features"),
 ) -> None:
     """Say what a split keeps apart, and try it on made-up data that only a leak can tell.
 
-    No signal is read. Exits with 1 where the split is refused.
+    No signal is read, unless windows are shared out: then features are computed as for `train`.
+    Exits with 1 where the split is refused.
 
     Example: rtaffect-offline audit my_folds.tsv
+
+    Example: rtaffect-offline audit recipe.yaml --items > my_folds.tsv
     """
     from offline.audit import audit as look
-    from offline.audit import split_of_recipe
-    from offline.protocols.files import read_split_table
+    from offline.audit import items_of_recipe
+    from offline.protocols.files import read_split_table, write_items
+    from offline.runs.local import n_cores
     from rtaffect.core.errors import ConfigError
 
     console = Console(highlight=False)
     chooses_by_test = False
     if path.suffix.lower() in _TABLES:
-        if changes:
-            msg = f"A split of your own has no settings to change, got {' '.join(changes)}."
+        if changes or items:
+            given = [*(changes or ()), *(["--items"] if items else [])]
+            msg = (
+                "A split of your own has no settings to change and no items but its own, got "
+                f"{' '.join(given)}. Give a recipe."
+            )
             raise ConfigError(msg)
-        items, split = read_split_table(path, leaky=leaky)
+        shared, split = read_split_table(path, leaky=leaky)
     else:
         if leaky:
             msg = "--leaky is for a split of your own; a recipe's protocol says it by itself."
@@ -72,9 +92,16 @@ def audit(
 
         recipe = load_recipe(path, changes or ())
         chooses_by_test = bool(recipe.training.paper_protocol)
-        items, split = split_of_recipe(recipe)
-    found = look(items, split, seed=seed)
-    _show(found, items, console, chooses_by_test=chooses_by_test)
+        if not items:
+            recipe.protocol.check()
+        with subjects_read(recipe.name, Console(stderr=True)) as report:
+            shared, classes = items_of_recipe(recipe, cache, n_workers=n_cores(), report=report)
+        if items:
+            write_items(sys.stdout, shared)
+            return
+        split = recipe.protocol.split(shared, classes=classes, seed=recipe.seeds[0])
+    found = look(shared, split, seed=seed)
+    _show(found, shared, console, chooses_by_test=chooses_by_test)
     if found.refusals:
         raise typer.Exit(1)
 

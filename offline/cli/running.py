@@ -1,5 +1,6 @@
 """What ``train`` and ``sweep`` have in common: plan, show the plan, carry it out, show results."""
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -17,10 +19,15 @@ from rtaffect.core.errors import ConfigError
 if TYPE_CHECKING:  # these load torch
     from offline.recipe import Recipe
     from offline.runs.executor import Executor
+    from offline.runs.folder import State
     from offline.runs.plan import Run, Unit
 
 MAX_ON_GPU = 4
 """Units that share a GPU where nobody says how many: each takes the driver's memory anew."""
+
+
+_QUIET_S = 30.0
+"""Longest silence while subjects are read, where there is no terminal for a bar."""
 
 
 class ExecutorName(StrEnum):
@@ -147,7 +154,7 @@ def run_recipes(
     RunError
         Some units could not be finished; the message tells which, and why.
     """
-    from offline.runs.carry_out import carry_out, check_writable, left_to_do, write_plan
+    from offline.runs.carry_out import carry_out, check_writable, left_to_do, states, write_plan
     from offline.runs.progress import Screen
     from offline.runs.record import this_session
     from offline.runs.tensorboard import is_installed
@@ -156,6 +163,8 @@ def run_recipes(
     from offline.runs.work import OneByOne, Work
 
     options.check()
+    for recipe in recipes.values():
+        recipe.protocol.check()
     root = options.runs.absolute()
     cache = (options.cache or root / "features").absolute()
     check_writable(root)
@@ -165,9 +174,17 @@ def run_recipes(
         _plan(variant, recipe, cache, n_workers=n_workers, console=console)
         for variant, recipe in recipes.items()
     ]
-    console.print(plan_table(runs, root))
+    found = states(runs, root)
+    n_left = sum(state != "done" for state in found.values())
+    heading = f"{len(found)} units in {root}, {n_left} left to train"
+    console.print(heading, style="bold", soft_wrap=True, markup=False)
+    console.print(plan_table(runs, found))
     if dry_run:
         return None
+    if n_left:
+        console.print(
+            "What is done is kept: stop with Ctrl-C, and the same command goes on.", soft_wrap=True
+        )
     study = write_plan(name, runs, root, this_session(command))
     left = left_to_do(runs, root)
     draws = is_installed() if options.tensorboard is None else options.tensorboard
@@ -197,37 +214,31 @@ def run_recipes(
     return study
 
 
-def plan_table(runs: Sequence["Run"], root: Path) -> Table:
-    """Return the plan as a table: a line for each variant.
+def plan_table(runs: Sequence["Run"], found: "Mapping[Unit, State]") -> Table:
+    """Return the plan as a table: a line for each variant, with numbers of folds, seeds and units.
 
     Parameters
     ----------
     runs : sequence of Run
         The plan.
-    root : Path
-        Folder of all runs: what is done there is skipped.
+    found : mapping of Unit to {"absent", "partial", "damaged", "done"}
+        How far each unit is.
     """
-    from offline.runs.carry_out import states
-
-    found = states(runs, root)
-    n_left = sum(state != "done" for state in found.values())
-    table = Table(
-        title=f"{len(found)} units in {root}, {n_left} left to train",
-        title_justify="left",
-        title_style="bold",
-    )
-    for column in ("variant", "run", "protocol", "folds", "seeds", "done", "begun", "to train"):
-        table.add_column(column, justify="left" if column in {"variant", "run"} else "right")
+    table = Table()
+    for column in ("variant", "run", "protocol"):
+        table.add_column(column, no_wrap=column == "run")
+    for column in ("folds", "seeds", "done", "begun", "to train"):
+        table.add_column(column, justify="right")
     for run in runs:
         of_run = [found[unit] for unit in run.units]
         damaged = of_run.count("damaged")
         leaky = run.split.leaky or bool(run.recipe.training.paper_protocol)
         table.add_row(
-            run.variant,
+            escape(run.variant),
             run.id,
             run.split.protocol + (" [bold red]LEAKY[/]" if leaky else ""),
             str(len(run.split.folds)),
-            ", ".join(map(str, run.recipe.seeds)),
+            str(len(run.recipe.seeds)),
             str(of_run.count("done")),
             str(of_run.count("partial")),
             f"{len(of_run) - of_run.count('done')}" + (f" ({damaged} damaged)" if damaged else ""),
@@ -256,9 +267,20 @@ def subjects_read(name: str, console: Console) -> Iterator[Callable[[int, int], 
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
+    terminal = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not terminal) as bars:
         task = bars.add_task(f"{name}: subjects read", total=None)
-        yield lambda n_done, n_all: bars.update(task, completed=n_done, total=n_all)
+        told = time.monotonic()
+
+        def report(n_done: int, n_all: int) -> None:
+            nonlocal told
+            bars.update(task, completed=n_done, total=n_all)
+            if not terminal and (n_done == n_all or time.monotonic() - told > _QUIET_S):
+                told = time.monotonic()
+                line = f"{name}: {n_done} of {n_all} subjects read"
+                console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+        yield report
 
 
 def _wants_gpu(recipes: "Collection[Recipe]") -> bool:

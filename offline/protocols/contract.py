@@ -123,6 +123,16 @@ class ProtocolSettings(BaseModel, ABC):
             The items cannot be shared out so: too few subjects, no stimulus names.
         """
 
+    def check(self) -> None:
+        """Check what can be known before a recording is read, which may take hours.
+
+        Raises
+        ------
+        DataError, LeakError
+            A file of the protocol is not there, or is not what it must be.
+        """
+        return
+
     @property
     def level(self) -> Literal["trial", "window"]:
         """What is shared out."""

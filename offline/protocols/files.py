@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -80,7 +80,8 @@ def read_split_table(path: Path, *, leaky: bool = False) -> tuple[Items, Split]:
     path : Path
         CSV, or tab-separated where the name ends in ``.tsv`` or ``.txt``. Columns: ``subject``,
         ``trial`` and ``role`` (train, validation or test); ``session``, ``stimulus``, ``fold`` and
-        ``window`` where there are any. With ``window`` items are windows, else trials.
+        ``window`` where there are any. With ``window`` (see `Items`) items are windows, else
+        trials.
     leaky : bool
         It is known to leak.
 
@@ -169,6 +170,22 @@ def write_split_table(path: Path, items: Items, split: Split) -> None:
                     writer.writerow([*values, fold.name, role])
 
 
+def write_items(file: TextIO, items: Items) -> None:
+    """Write what a table must name, tab-separated: such a table without folds and roles.
+
+    Parameters
+    ----------
+    file : text file
+        Open for writing.
+    items : Items
+        What is shared out.
+    """
+    columns = (*GROUPS, "window") if items.level == "window" else GROUPS
+    writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(getattr(items, column) for column in columns), strict=True))
+
+
 def kept_apart(items: Items, folds: tuple[Fold, ...]) -> tuple[str, ...]:
     """Return the groups of which no member has two roles in any fold."""
     found = []
@@ -190,7 +207,16 @@ def _read_rows(path: Path) -> list[Mapping[str, str]]:
             reader = csv.DictReader(file, delimiter=_delimiter(path), strict=True)
             names = list(reader.fieldnames or ())
             rows: list[dict[str, Any]] = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except FileNotFoundError:
+        msg = (
+            f"There is no split table {path}: it must be a CSV or TSV with the columns "
+            f"{', '.join(_NEEDED)}. A relative path counts from {Path.cwd()}."
+        )
+        raise DataError(msg) from None
+    except OSError as error:
+        msg = f"{path} must be a split table (CSV or TSV), and cannot be read: {error.strerror}."
+        raise DataError(msg) from error
+    except (UnicodeDecodeError, csv.Error) as error:
         msg = f"{path} must be a table of text: {error}."
         raise DataError(msg) from error
     missing = [name for name in _NEEDED if name not in names]

@@ -88,7 +88,8 @@ class Screen:
                 if not self._console.is_terminal:
                     seconds = time.monotonic() - self._started
                     done = f"{len(self._finished)} of {len(self._max_epochs)}"
-                    self._console.print(f"{seconds:7.1f} s  {done}  {self._name(unit)}")
+                    line = f"{seconds:7.1f} s  {done}  {self._name(unit)}"
+                    self._console.print(line, soft_wrap=True, markup=False, highlight=False)
             case Died():
                 self._drop(message.units)
                 who = ", ".join(map(self._name, message.units))

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from offline.audit import split_of_recipe
 from offline.cli.main import app
-from offline.datasets.windows import read_windows
 from offline.recipe import load_recipe
+from offline.table import read_table
+from offline.unit import split_of
 
 RECIPE = """\
 name: small
@@ -53,8 +52,9 @@ def test_a_sound_recipe_is_called_sound(recipe: Path) -> None:
     assert "Sound." in got.output
 
 
-def test_settings_can_be_changed_and_a_leaky_protocol_says_so(recipe: Path) -> None:
-    got = run(recipe, "protocol={kind: windows}", "training.paper_protocol=nll")
+def test_settings_can_be_changed_and_a_leaky_protocol_says_so(recipe: Path, tmp_path: Path) -> None:
+    changes = ["protocol={kind: windows}", "training.paper_protocol=nll"]
+    got = run(recipe, *changes, "--cache", tmp_path / "features")
     assert got.exit_code == 0, got.output
     assert "leaks, as declared" in got.output
     assert "this recipe does so" in got.output
@@ -87,7 +87,7 @@ def test_ones_own_leaky_split_is_refused_unless_declared(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("subject,trial\na,1\n", "must have the columns"), (None, "must be a table of text")],
+    [("subject,trial\na,1\n", "must have the columns"), (None, "There is no split table")],
 )
 def test_a_file_that_is_no_split_fails_in_words(
     text: str | None, words: str, tmp_path: Path
@@ -105,16 +105,45 @@ def test_options_that_mean_nothing_are_refused(recipe: Path, tmp_path: Path) -> 
     assert "a split of your own" in run(recipe, "--leaky").output
 
 
-def test_a_recipe_without_signals_has_about_the_windows_of_the_real_thing(recipe: Path) -> None:
+def test_windows_are_counted_and_numbered_as_in_training(recipe: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "features"
+    got = run(recipe, "protocol={kind: windows}", "--cache", cache)
     settings = load_recipe(recipe, ["protocol={kind: windows}"])
-    items, split = split_of_recipe(settings)
-    assert split.leaky
-    assert len(items) == 5 * 6 * 6
-    dataset = settings.dataset.open()
-    subject = dataset.subjects[0]
-    (recording,) = dataset.recordings(subject)
-    real = read_windows(recording, settings.windows.spec(), hop_s=settings.windows.train_hop_s)
-    n_real = np.bincount(real.trial[~real.at_rest], minlength=6)
-    named = [t for s, t in zip(items.subject, items.trial, strict=True) if s == subject]
-    for trial, number in zip(recording.trials, n_real, strict=True):
-        assert abs(named.count(trial.name) - number) <= 1
+    table = read_table(settings, cache)
+    assert f"Windows: {len(table.window)}. Subjects: 5." in got.output
+    digest = split_of(settings, table).digest
+    assert digest[:12] in got.output
+    listed = run(recipe, "protocol={kind: windows}", "--items", "--cache", cache).stdout
+    header, *lines = (line.split("\t") for line in listed.splitlines())
+    assert header == ["subject", "session", "trial", "stimulus", "window"]
+    assert [int(line[-1]) for line in lines] == table.window.tolist()
+
+
+def test_what_is_listed_and_given_roles_is_a_split_of_ones_own(
+    recipe: Path, tmp_path: Path
+) -> None:
+    lines = [line.split("\t") for line in run(recipe, "--items").stdout.splitlines()]
+    assert lines[0] == ["subject", "session", "trial", "stimulus"]
+    subjects = list(dict.fromkeys(line[0] for line in lines[1:]))
+    roles = dict(zip(subjects, ["train", "train", "train", "validation", "test"], strict=True))
+    mine = tmp_path / "mine.tsv"
+    rows = [(name, trial, roles[name]) for name, _, trial, _ in lines[1:]]  # no session
+    mine.write_text("\n".join("\t".join(row) for row in [("subject", "trial", "role"), *rows]))
+    got = run(recipe, f"protocol={{kind: table, path: {mine}}}")
+    assert got.exit_code == 0, got.output
+    assert "Sound." in got.output
+    mine.write_text(mine.read_text().replace(subjects[0], "s99"))
+    got = run(recipe, f"protocol={{kind: table, path: {mine}}}")
+    assert got.exit_code == 1
+    assert "6 are not in it, such as s99/01" in got.output
+    assert "audit RECIPE --items" in got.output
+
+
+def test_a_table_that_is_not_there_is_said_before_anything_is_read(
+    recipe: Path, tmp_path: Path
+) -> None:
+    arguments = ["train", str(recipe), "protocol={kind: table, path: no.tsv}"]
+    got = CliRunner().invoke(app, [*arguments, "--runs", str(tmp_path / "runs")])
+    assert got.exit_code == 1
+    assert "There is no split table no.tsv" in got.output
+    assert not (tmp_path / "runs").exists()

@@ -318,6 +318,26 @@ def test_a_table_is_a_protocol_whatever_the_order_of_its_lines(tmp_path: Path) -
         TableSettings(path=path).split(fewer, classes=classes, seed=0)
 
 
+def test_a_table_names_sessions_only_where_there_are_several(tmp_path: Path) -> None:
+    items, classes = study([list(range(10))] * 5)
+    split = LosoSettings().split(items, classes=classes, seed=0)
+    path = tmp_path / "mine.csv"
+    write_split_table(path, items, replace(split, folds=split.folds[:1]))
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    column = lines[0].index("session")
+    path.write_text("\n".join(",".join(row[:column] + row[column + 1 :]) for row in lines))
+    got = TableSettings(path=path).split(items, classes=classes, seed=0)
+    assert got.folds == split.folds[:1]
+    twice = replace(
+        items,
+        session=items.session + tuple("again" for _ in range(len(items))),
+        **{name: getattr(items, name) * 2 for name in ("subject", "trial", "stimulus")},
+    )
+    both = {name: np.tile(column, 2) for name, column in classes.items()}
+    with pytest.raises(LeakError, match="is in sessions ses0, again: add a column session"):
+        TableSettings(path=path).split(twice, classes=both, seed=0)
+
+
 def test_a_table_that_was_moved_is_the_same_split(tmp_path: Path) -> None:
     items, classes = study([list(range(10))] * 5)
     digests = []

@@ -169,7 +169,7 @@ def test_a_table_with_a_fault_is_refused_with_its_line(
 
 
 def test_a_missing_or_binary_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="must be a table of text"):
+    with pytest.raises(DataError, match="There is no split table"):
         read_split_table(tmp_path / "nowhere.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(DataError, match="must be a table of text"):
