@@ -94,7 +94,8 @@ def test_words_stay_words(tmp_path: Path) -> None:
         ("provider: gpu", "provider is none of the choices, got 'gpu'"),
         ("source: {kind: lsl, port: 1972}", "host and port belong to kind: fieldtrip"),
         ("source: {kind: fieldtrip, port: 70000}", "source.port"),
-        ("record: {path: a.edf}", "record.path has another form, got 'a.edf'"),
+        ("record: {path: a.edf}", "must end in .xdf, got 'a.edf'; write runs/{time}.xdf"),
+        ("record: a.xdf", 'as {path: "runs/{time}.xdf"}'),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(tmp_path: Path, wrong: str, said: str) -> None:

@@ -104,7 +104,7 @@ def _chosen(settings: "Session | None", name: str | None) -> "tuple[DecoderSetti
 
     entries = settings.decoders if settings is not None else ()
     if name is not None:
-        named = [entry for entry in entries if name in (entry.bundle, entry.label)]
+        named = [e for e in entries if name == e.label or Path(name) == Path(e.bundle)]
         entries = tuple(named) or (DecoderSettings(bundle=name),)
     if not entries:
         msg = "A model must be named: give a session file, or --bundle."

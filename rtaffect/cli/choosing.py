@@ -1,8 +1,12 @@
 """Which of the shipped models fits the streams at hand."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rtaffect.core.errors import BundleError
+
+if TYPE_CHECKING:
+    from rtaffect.core.spec import ModalitySpec
 
 
 def fitting_bundle(ch_names: Mapping[str, Sequence[str]]) -> str:
@@ -29,13 +33,7 @@ def fitting_bundle(ch_names: Mapping[str, Sequence[str]]) -> str:
     lacks: list[str] = []
     for name, path in shipped_bundles().items():
         modalities = load_bundle(path).manifest.windows.modalities
-        missing = {
-            modality: absent
-            for modality, spec in modalities.items()
-            if modality in ch_names or not spec.optional
-            if (absent := _missing(ch_names.get(modality, ()), spec.ch_names))
-        }
-        if missing:
+        if missing := lacking(modalities, ch_names):
             wanted = "; ".join(
                 f"{modality}: {' '.join(names)}" for modality, names in missing.items()
             )
@@ -55,6 +53,26 @@ def fitting_bundle(ch_names: Mapping[str, Sequence[str]]) -> str:
         )
         raise BundleError(msg)
     return max(uses, key=lambda name: uses[name])
+
+
+def lacking(
+    modalities: "Mapping[str, ModalitySpec]", ch_names: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Return the channels that a model wants and the streams do not have, by modality.
+
+    Parameters
+    ----------
+    modalities : mapping of str to ModalitySpec
+        What the model wants. One that it can do without lacks nothing while it has no stream.
+    ch_names : mapping of str to sequence of str
+        Labels of each stream, as its sender spells them, by modality.
+    """
+    return {
+        modality: absent
+        for modality, spec in modalities.items()
+        if modality in ch_names or not spec.optional
+        if (absent := _missing(ch_names.get(modality, ()), spec.ch_names))
+    }
 
 
 def _missing(have: Sequence[str], wanted: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """``rtaffect init``: a session file for the streams that are there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +10,8 @@ from rtaffect.cli.text import printable
 from rtaffect.core.errors import ConfigError, StreamError
 
 if TYPE_CHECKING:
+    from rtaffect.bundle import Bundle
+    from rtaffect.manifest import Manifest
     from rtaffect.sources.lsl_inlet import FoundStream
 
 
@@ -28,6 +30,8 @@ def init(
     Example: rtaffect init session.yaml, then rtaffect live session.yaml
 
     Start your senders first. Where two streams could be meant it asks you to choose by naming both.
+
+    It says which streams the model needs, which it can do without, and what to do next.
     """
     from rtaffect.bundle import find_bundle, load_bundle
     from rtaffect.cli.choosing import fitting_bundle
@@ -47,8 +51,8 @@ def init(
         raise StreamError(msg + WHY_INVISIBLE)
     if bundle is None:
         bundle = fitting_bundle({modality: stream.ch_names for modality, stream in chosen.items()})
-    else:
-        load_bundle(find_bundle(bundle))
+    model = load_bundle(find_bundle(bundle))
+    needs = list(_needs(bundle, model.manifest, chosen, file))
     settings: dict[str, Any] = {
         "streams": {modality: _keys(stream) for modality, stream in chosen.items()},
         "decoders": ({"bundle": bundle},),
@@ -66,7 +70,71 @@ def init(
         typer.echo(f"{modality:8} {printable(str(stream))}")
         if modality == "eeg" and not any(stream.units):
             typer.echo(f"{'':8} declares no unit: set streams.eeg.unit in {file} (V, mV, uV, nV)")
-    typer.echo(f"{'model':8} {bundle}\nWrote {file}. Next: rtaffect live {file}")
+    typer.echo(f"{'model':8} {bundle}")
+    for line in needs:
+        typer.echo(line)
+    typer.echo(f"Wrote {file}. {_next(model, file)}")
+
+
+def _needs(
+    bundle: str, manifest: "Manifest", chosen: "Mapping[str, FoundStream]", file: Path
+) -> "Iterator[str]":
+    """Yield what the model wants of each stream, and which are no use to it.
+
+    Raises
+    ------
+    StreamError
+        There is no stream of a modality that it needs.
+    """
+    from rtaffect.cli.choosing import lacking
+    from rtaffect.cli.text import LEAKY
+    from rtaffect.config.session import STREAM_TYPES
+
+    if manifest.training.leaky:
+        yield f"{'':8} {LEAKY}"
+    lacks = lacking(manifest.windows.modalities, {m: s.ch_names for m, s in chosen.items()})
+    for modality, spec in manifest.windows.modalities.items():
+        if modality not in chosen and not spec.optional:
+            stype = STREAM_TYPES.get(modality, modality)
+            msg = (
+                f"The model {bundle!r} needs a stream of type {stype!r} ({modality}), and none is "
+                "there. Start its sender and run this again, or choose another --bundle."
+            )
+            raise StreamError(msg)
+        if modality not in chosen:
+            yield (
+                f"{modality:8} not there, and not needed: estimates will say `missing` of it. To "
+                "use one, start its sender and run this again with --force"
+            )
+        elif spec.optional:
+            yield (
+                f"{modality:8} not needed: without it estimates go on and say `missing`. To start "
+                f"before it is there, set streams.{modality}.required: false in {file}"
+            )
+        else:
+            yield f"{modality:8} needed: without it there is no answer"
+        if modality in lacks and modality in chosen:
+            yield (
+                f"{'':8} lacks {' '.join(lacks[modality])}: correct labels by "
+                f"streams.{modality}.rename in {file}, or rebuild them by interpolate: true of the "
+                "decoder"
+            )
+    for modality in chosen:
+        if modality not in manifest.windows.modalities and modality != "markers":
+            yield f"{modality:8} not used by this model"
+
+
+def _next(model: "Bundle", file: Path) -> str:
+    from rtaffect.cli.resting import FILE, RestCommand
+
+    live = f"rtaffect live {file}"
+    if model.manifest.rest is None:
+        return f"Next: {live}"
+    what = "needs" if model.manifest.rest.required else "takes"
+    return (
+        f"The model {what} a baseline. Next, the person at rest: "
+        f"{RestCommand(file).for_bundle(model)}, then `{live} --baseline {FILE}`"
+    )
 
 
 def _the_one(stype: str, found: "Sequence[FoundStream]") -> "FoundStream | None":

@@ -91,8 +91,8 @@ def _messages(
 def _print_lines(
     subscriber: "Subscriber", *, limit: int | None, timeout_s: float | None, as_json: bool
 ) -> None:
-    from rtaffect.cli.view import one_line
-    from rtaffect.wire import EstimateMessage, plain
+    from rtaffect.cli.view import leaky_decoders, one_line
+    from rtaffect.wire import EstimateMessage, SessionMessage, plain
 
     poll_s = min(1.0, timeout_s or 1.0)
     for message in _messages(subscriber, limit=limit, timeout_s=timeout_s, poll_s=poll_s):
@@ -100,6 +100,9 @@ def _print_lines(
             typer.echo(json.dumps(plain(message), separators=(",", ":")))
         elif isinstance(message, EstimateMessage):
             typer.echo(one_line(message))
+        elif isinstance(message, SessionMessage):
+            for line in leaky_decoders(message.session):
+                typer.echo(f"Note: {line}", err=True)
         sys.stdout.flush()
 
 

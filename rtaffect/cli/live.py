@@ -37,6 +37,7 @@ def live(
     Ctrl-C ends the session: what was recorded until then is complete.
     """
     from rtaffect.cli.opening import interpolated, open_decoders, open_live_source
+    from rtaffect.cli.resting import RestCommand
     from rtaffect.cli.running import (
         ended_by_signals,
         open_publishers,
@@ -50,6 +51,7 @@ def live(
     from rtaffect.engine import Engine
 
     settings = load_session(session)
+    rest = RestCommand(session)
     source, clock = open_live_source(settings, hop_s=_shortest_hop(settings))
     with source, ended_by_signals(source):
         tell_streams(source.infos)
@@ -59,6 +61,7 @@ def live(
             settings.decoders,
             source.infos,
             provider=settings.provider,
+            rest=rest,
             baselines=baseline or (),
         )
         session_id = uuid4().hex
@@ -66,7 +69,7 @@ def live(
             settings, decoders, source.infos, session_id=session_id, clock=clock
         )
         sinks += _recorder(settings, decoders, source, session_id=session_id)
-        tell_decoders(decoders)
+        tell_decoders(decoders, rest)
         tell(f"Publishing on {publisher.address}; `rtaffect listen` shows it. Ctrl-C ends.")
         if not quiet:
             sinks.append(StatusLine())
@@ -85,7 +88,7 @@ def live(
             summary = engine.run()
         finally:
             timer.cancel()
-    tell_summary(summary)
+    tell_summary(summary, decoders, rest)
     raise typer.Exit(1 if summary.failures else 0)
 
 
@@ -109,8 +112,9 @@ def _recorder(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         msg = (
-            f"The folder of the recording must be one that can be made: {error}. Choose another "
-            "under record: path: in the session file."
+            f"record.path must name a file in a folder that is there or can be made, got "
+            f"{str(path)!r} ({error.strerror}). Choose another under record: path: in the session "
+            "file."
         )
         raise RecordingError(msg) from error
     about = {

@@ -8,6 +8,7 @@ from rtaffect.core.errors import BaselineError, BundleError
 
 if TYPE_CHECKING:
     from rtaffect.bundle import Bundle
+    from rtaffect.cli.resting import RestCommand
     from rtaffect.config import Session
     from rtaffect.config.session import DecoderSettings
     from rtaffect.core.clock import Clock
@@ -50,6 +51,7 @@ def open_decoders(
     infos: "Mapping[str, StreamInfo]",
     *,
     provider: str,
+    rest: "RestCommand",
     baselines: Sequence[Path] = (),
     recorded: Mapping[str, Any] | None = None,
 ) -> "list[Decoder]":
@@ -63,6 +65,8 @@ def open_decoders(
         The streams, by modality.
     provider : {"auto", "cpu", "cuda"}
         Where models run.
+    rest : RestCommand
+        Takes a baseline again where one does not fit.
     baselines : sequence of Path
         Files from the command line; each belongs to the decoders of the model that made it, and
         goes before what the recording holds, which goes before what the entry names.
@@ -86,14 +90,16 @@ def open_decoders(
         raise BundleError(msg)
     for entry, bundle in bundles:
         check_fit(entry, bundle, infos)
-    given = _read_all(baselines, [bundle for _, bundle in bundles])
+    given = _read_all(baselines, [bundle for _, bundle in bundles], rest)
     return [
         Decoder(
             bundle,
             name=name,
             infos=infos,
             provider=provider,
-            baseline=given.get(bundle.digest) or _baseline(name, entry, bundle, recorded or {}),
+            baseline=given.get(bundle.digest)
+            or _recorded(name, bundle, recorded or {})
+            or _named(entry, bundle, rest),
         )
         for name, (entry, bundle) in zip(names, bundles, strict=True)
     ]
@@ -124,21 +130,13 @@ def interpolated(wanted: "Sequence[DecoderSettings]", decoders: "Sequence[Decode
     return [d.name for entry, d in zip(wanted, decoders, strict=True) if entry.interpolate]
 
 
-def _read_all(files: Sequence[Path], bundles: "Sequence[Bundle]") -> "dict[str, Baseline]":
+def _read_all(
+    files: Sequence[Path], bundles: "Sequence[Bundle]", rest: "RestCommand"
+) -> "dict[str, Baseline]":
     """Return baselines by the digest of their model, each of which must be among the bundles."""
-    from rtaffect.decode.baseline import read_baseline
-
     found: dict[str, Baseline] = {}
     for file in files:
-        baseline = read_baseline(file)
-        if baseline.bundle_digest not in {bundle.digest for bundle in bundles}:
-            at_hand = ", ".join(f"{b.manifest.name} ({b.digest[:12]})" for b in bundles)
-            msg = (
-                f"The baseline {file} must belong to a model that runs: it was made with "
-                f"{baseline.bundle!r} ({baseline.bundle_digest[:12]}), and here run {at_hand}. "
-                "Make it again with `rtaffect baseline`."
-            )
-            raise BaselineError(msg)
+        baseline = _read(file, bundles, rest)
         if baseline.bundle_digest in found:
             msg = (
                 f"One model takes one baseline, and {file} is a second one of {baseline.bundle!r}."
@@ -148,14 +146,39 @@ def _read_all(files: Sequence[Path], bundles: "Sequence[Bundle]") -> "dict[str, 
     return found
 
 
-def _baseline(
-    name: str, entry: "DecoderSettings", bundle: "Bundle", recorded: Mapping[str, Any]
-) -> "Baseline | None":
-    """Return what the recording holds for this decoder, or else what its entry names."""
-    from rtaffect.decode.baseline import read_baseline, recorded_baseline
+def _read(file: Path, bundles: "Sequence[Bundle]", rest: "RestCommand") -> "Baseline":
+    """Return a baseline, which must have been made for one of the bundles."""
+    from rtaffect.decode.baseline import read_baseline
+
+    baseline = read_baseline(file)
+    if baseline.bundle_digest not in {bundle.digest for bundle in bundles}:
+        takers = [b for b in bundles if b.manifest.rest is not None] or bundles
+        again = [b for b in takers if b.manifest.name == baseline.bundle] or takers
+        at_hand = ", ".join(f"{b.manifest.name!r} (digest {b.digest[:12]})" for b in bundles)
+        msg = (
+            f"The baseline {file} must have been made for a model that is loaded: it was made for "
+            f"{baseline.bundle!r} (digest {baseline.bundle_digest[:12]}), and loaded is {at_hand}. "
+        )
+        if any(b.manifest.name == baseline.bundle for b in bundles):
+            msg += "The model was replaced since. "
+        if again[0].manifest.rest is None:
+            msg += "It takes no baseline: leave it out."
+        else:
+            commands = ", or ".join(rest.for_bundle(b) for b in again)
+            msg += f"Make it again with {commands}; or give the model that it was made for."
+        raise BaselineError(msg)
+    return baseline
+
+
+def _recorded(name: str, bundle: "Bundle", recorded: Mapping[str, Any]) -> "Baseline | None":
+    """Return what the recording holds for this decoder, or else for another of the same model."""
+    from rtaffect.decode.baseline import recorded_baseline
 
     kept = {key: recorded_baseline(told) for key, told in recorded.items()}
     fitting = {key: b for key, b in kept.items() if b.bundle_digest == bundle.digest}
-    if fitting:
-        return fitting.get(name) or next(iter(fitting.values()))
-    return None if entry.baseline is None else read_baseline(Path(entry.baseline))
+    return fitting.get(name) or next(iter(fitting.values()), None)
+
+
+def _named(entry: "DecoderSettings", bundle: "Bundle", rest: "RestCommand") -> "Baseline | None":
+    """Return what the entry in the session file names."""
+    return None if entry.baseline is None else _read(Path(entry.baseline), [bundle], rest)

@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import typer
 
-from rtaffect.core.errors import RecordingError
+from rtaffect.core.errors import BundleError, RecordingError
 
 if TYPE_CHECKING:
+    from rtaffect.cli.resting import RestCommand
     from rtaffect.config import Session
     from rtaffect.config.session import DecoderSettings
     from rtaffect.core.sinks import Sink
+    from rtaffect.decode.decoder import Decoder
     from rtaffect.engine import Summary
     from rtaffect.sources.recording import RecordingSource
 
@@ -66,8 +68,15 @@ def replay(
     A recording made by rtaffect itself gives the very estimates of the session, bit for bit, with
     the model that the session had.
     """
-    from rtaffect.cli.running import ended_by_signals, tell, tell_streams, tell_summary
-    from rtaffect.cli.status import ReplayBar
+    from rtaffect.cli.lived import tell_differences
+    from rtaffect.cli.resting import RestCommand
+    from rtaffect.cli.running import (
+        ended_by_signals,
+        tell,
+        tell_decoders,
+        tell_streams,
+        tell_summary,
+    )
     from rtaffect.config import load_session
     from rtaffect.sources.recording import open_recording
 
@@ -85,22 +94,17 @@ def replay(
         if as_lsl:
             _send(source)
         else:
+            rest = RestCommand(session, tuple(files))
             wanted = _wanted(settings, bundle, source, interpolate=interpolate)
-            bar = ReplayBar(source.t_first, source.duration_s)
-            summary = _decode(
-                source,
-                settings,
-                wanted,
-                [bar],
-                baselines=baseline or (),
-                publish=publish,
-                out=out,
-            )
-            tell_summary(summary)
+            decoders = _open_decoders(source, settings, wanted, rest, baseline or ())
+            tell_decoders(decoders, rest)
+            tell_differences(source, decoders, rest)
+            summary = _decode(source, settings, wanted, decoders, publish=publish, out=out)
+            tell_summary(summary, decoders, rest)
             if out is not None:
                 tell(f"Estimates are in {out}.")
             if summary.n_answers == 0 and not came:
-                raise _no_answer(source, wanted)
+                raise _no_answer(source, decoders)
             if summary.failures:
                 raise typer.Exit(1)
     if came:
@@ -123,6 +127,7 @@ def _wanted(
     settings: "Session | None", bundle: str | None, source: "RecordingSource", *, interpolate: bool
 ) -> "tuple[DecoderSettings, ...]":
     from rtaffect.cli.choosing import fitting_bundle
+    from rtaffect.cli.lived import decoded_live_by
     from rtaffect.cli.running import tell
     from rtaffect.config.session import DecoderSettings
 
@@ -130,41 +135,53 @@ def _wanted(
         return settings.decoders
     if bundle is None:
         names = {modality: info.ch_names for modality, info in source.infos.items()}
-        bundle = fitting_bundle(names)
+        try:
+            bundle = fitting_bundle(names)
+        except BundleError as error:
+            if source.bundles:
+                msg = f"{error}\n{decoded_live_by(source.bundles)}"
+                raise BundleError(msg) from None
+            raise
     tell(f"bundle: {bundle}")
     return (DecoderSettings(bundle=bundle, interpolate=interpolate),)
+
+
+def _open_decoders(
+    source: "RecordingSource",
+    settings: "Session | None",
+    wanted: "tuple[DecoderSettings, ...]",
+    rest: "RestCommand",
+    baselines: Sequence[Path],
+) -> "list[Decoder]":
+    from rtaffect.cli.opening import open_decoders
+
+    return open_decoders(
+        wanted,
+        source.infos,
+        provider=settings.provider if settings is not None else "auto",
+        rest=rest,
+        baselines=baselines,
+        recorded=source.baselines,
+    )
 
 
 def _decode(
     source: "RecordingSource",
     settings: "Session | None",
     wanted: "tuple[DecoderSettings, ...]",
-    sinks: "list[Sink]",
+    decoders: "list[Decoder]",
     *,
-    baselines: Sequence[Path],
     publish: bool,
     out: Path | None,
 ) -> "Summary":
-    from rtaffect.cli.opening import interpolated, open_decoders
-    from rtaffect.cli.running import by_name, open_publishers, tell, tell_decoders
+    from rtaffect.cli.opening import interpolated
+    from rtaffect.cli.running import by_name, open_publishers, tell
+    from rtaffect.cli.status import ReplayBar
     from rtaffect.config import Session
     from rtaffect.engine import Engine
     from rtaffect.publish.estimate_file import EstimateFile
 
-    provider = settings.provider if settings is not None else "auto"
-    decoders = open_decoders(
-        wanted,
-        source.infos,
-        provider=provider,
-        baselines=baselines,
-        recorded=source.baselines,
-    )
-    tell_decoders(decoders)
-    if source.bundles - {decoder.bundle.digest for decoder in decoders}:
-        tell(
-            "Note: another model decoded this session live, so that its estimates were others. "
-            "Name that model with --bundle, or the session's file with --session."
-        )
+    sinks: list[Sink] = []
     if publish:
         session = settings or Session.model_validate(
             {"streams": {"eeg": {"type": "EEG"}}, "decoders": wanted}
@@ -176,6 +193,7 @@ def _decode(
         tell(f"Publishing on {publisher.address}.")
     if out is not None:
         sinks.append(EstimateFile(out, by_name(decoders)))
+    sinks.append(ReplayBar(source.t_first, source.duration_s))
     engine = Engine(source, decoders, sinks, interpolate=interpolated(wanted, decoders))
     return engine.run()
 
@@ -208,16 +226,19 @@ def _send(source: "RecordingSource") -> None:
     sender.close()
 
 
-def _no_answer(source: "RecordingSource", wanted: "tuple[DecoderSettings, ...]") -> RecordingError:
-    from rtaffect.bundle import find_bundle, load_bundle
+def _no_answer(source: "RecordingSource", decoders: "list[Decoder]") -> RecordingError:
     from rtaffect.signal.timeline import MEASURE_S
 
-    window_s = min(
-        load_bundle(find_bundle(entry.bundle)).manifest.windows.window_s for entry in wanted
-    )
+    window_s = min(decoder.bundle.manifest.windows.window_s for decoder in decoders)
     least_s = MEASURE_S + window_s
     length = f"The recording is {source.duration_s:.1f} s long"
-    if source.duration_s < least_s + 1.0:
+    if not any(decoder.can_answer for decoder in decoders):
+        names = ", ".join(decoder.name for decoder in decoders)
+        msg = (
+            f"{length}, and no window of it has an answer: {names} must have a baseline, and none "
+            "was given. The note above says how to make one."
+        )
+    elif source.duration_s < least_s + 1.0:
         msg = (
             f"{length}, too short for an estimate: that needs {MEASURE_S:g} s to measure the rate, "
             f"a window of {window_s:g} s without a gap, and a little after it. Record at least "

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rtaffect.cli.resting import FILE
+from rtaffect.cli.text import LEAKY
+
 if TYPE_CHECKING:
     from rtaffect.bundle import Bundle
+    from rtaffect.cli.resting import RestCommand
     from rtaffect.config import Session
     from rtaffect.core.clock import Clock
     from rtaffect.core.sinks import Sink
@@ -101,31 +105,38 @@ def tell_streams(infos: "Mapping[str, StreamInfo]") -> None:
         tell(f"{modality}: {info.name}, {info.n_channels} channels, {rate}")
 
 
-def tell_decoders(decoders: "Sequence[Decoder]") -> None:
-    """Say where models run, whose baseline they have, and which of them nobody should believe."""
+def tell_decoders(decoders: "Sequence[Decoder]", rest: "RestCommand") -> None:
+    """Say where models run, whose baseline they have, and what to mind about them."""
     for decoder in decoders:
-        manifest, baseline = decoder.bundle.manifest, decoder.baseline
         tell(f"decoder {decoder.name}: {decoder.provider}")
-        if manifest.training.leaky:
-            tell(
-                f"Note: {decoder.name} is LEAKY: test data took part in its making, to reproduce a "
-                "paper. How well it does on a new person is not known."
-            )
-        if baseline is not None:
+        if (baseline := decoder.baseline) is not None:
             tell(
                 f"{decoder.name}: baseline {baseline.digest[:12]} of {baseline.n_windows} windows "
                 "at rest"
             )
-        elif manifest.rest is not None:
-            then = "it will not answer" if manifest.rest.required else "it answers without"
+    _tell_caveats(decoders, rest)
+
+
+def _tell_caveats(decoders: "Sequence[Decoder]", rest: "RestCommand") -> None:
+    """Say which models nobody should believe, and which of them lack a baseline."""
+    for decoder in decoders:
+        manifest = decoder.bundle.manifest
+        if manifest.training.leaky:
+            tell(f"Note: {decoder.name} is {LEAKY}")
+        if manifest.rest is not None and decoder.baseline is None:
+            then = (
+                "and gives no answer without one"
+                if manifest.rest.required
+                else "and answers as it was trained to without one"
+            )
             tell(
-                f"Note: {decoder.name} has no baseline, and {then}. `rtaffect baseline` makes one; "
-                "give it with --baseline, or as `baseline:` of the decoder in the session file."
+                f"Note: {decoder.name} has no baseline (what the person is like at rest), {then}. "
+                f"Make one with {rest.for_bundle(decoder.bundle)}. Then add `--baseline {FILE}`."
             )
 
 
-def tell_summary(summary: "Summary") -> None:
-    """Say what a run did: windows, answers, flags, streams, latency, failures."""
+def tell_summary(summary: "Summary", decoders: "Sequence[Decoder]", rest: "RestCommand") -> None:
+    """Say what a run did: windows, answers, flags, streams, failures; and what to mind about it."""
     tell(f"{summary.n_windows} windows, {summary.n_answers} with an answer.")
     if summary.n_flags:
         counts = ", ".join(f"{word} {n}" for word, n in sorted(summary.n_flags.items()))
@@ -136,5 +147,6 @@ def tell_summary(summary: "Summary") -> None:
             f"{modality}: {stream.n_samples} samples at {stream.sfreq_hz:.2f} Hz, "
             f"{stream.n_gaps} gaps{lost}."
         )
+    _tell_caveats(decoders, rest)
     for failure in summary.failures:
         tell(f"Stopped before the end: {failure}")

@@ -1,4 +1,10 @@
-"""Text of others on our terminal."""
+"""Words on the terminal: what several commands say alike, and text of others."""
+
+LEAKY = (
+    "LEAKY: test data took part in its making, to reproduce a paper. How well it does on a new "
+    "person is not known."
+)
+"""What follows the name of such a model."""
 
 
 def printable(text: str) -> str:

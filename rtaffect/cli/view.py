@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from rtaffect.cli.text import printable
+from rtaffect.cli.text import LEAKY, printable
 from rtaffect.wire import (
     EstimateMessage,
     Event,
@@ -16,6 +16,7 @@ from rtaffect.wire import (
     Health,
     HealthMessage,
     Message,
+    Session,
     SessionMessage,
     StageLatency,
     Target,
@@ -43,6 +44,7 @@ class View:
         self._health: Health | None = None
         self._events: list[Event] = []
         self._simulated = False
+        self._leaky: list[str] = []
         self._t_heard = time.monotonic()
         self._heard = False
 
@@ -53,6 +55,7 @@ class View:
         self._heard, self._t_heard = True, time.monotonic()
         if isinstance(message, SessionMessage):
             self._simulated = message.session.simulated
+            self._leaky = leaky_decoders(message.session)
             self._estimates.clear()
         elif isinstance(message, EstimateMessage):
             self._estimates[message.estimate.decoder] = message
@@ -84,8 +87,17 @@ class View:
             yield Text(f"{self.n_dropped} messages did not arrive here.", style="yellow")
         if self.truth:
             yield Text("O estimate, --- its spread, T the truth now", style="dim")
+        for line in self._leaky:
+            yield Text(line, style="bold red")
         if self._simulated:
             yield Text("SIMULATED: nobody is measured here.", style="bold magenta")
+
+
+def leaky_decoders(session: Session) -> list[str]:
+    """Return a line for each decoder of a session that nobody should believe."""
+    return [
+        f"{printable(name)} is {LEAKY}" for name, info in session.decoders.items() if info.leaky
+    ]
 
 
 def one_line(message: EstimateMessage) -> str:

@@ -188,9 +188,19 @@ class RecordSettings(Settings):
     """The recording of the session."""
 
     path: str = Field(
-        pattern=r"^.+\.xdf$",
         description="file to write, as runs/{time}.xdf; {time} becomes the start's date and time",
     )
+
+    @field_validator("path")
+    @classmethod
+    def _is_xdf(cls, value: str) -> str:
+        if Path(value).suffix != ".xdf":
+            msg = (
+                f"the file must end in .xdf, got {value!r}; write runs/{{time}}.xdf, say, where "
+                "{time} becomes the start's date and time"
+            )
+            raise ValueError(msg)
+        return value
 
     def path_at(self, start: datetime) -> Path:
         """Return the file of a session that starts at a local time."""
@@ -232,7 +242,8 @@ class Session(Settings):
         default_factory=PublishSettings, description="where estimates go"
     )
     record: RecordSettings | None = Field(
-        default=None, description="write the session to a file; null for none"
+        default=None,
+        description='write the session to a file, as {path: "runs/{time}.xdf"}; null for none',
     )
     provider: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where models run: auto (a GPU if there is one), cpu or cuda"

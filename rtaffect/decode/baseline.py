@@ -86,10 +86,10 @@ class Baseline(BaseModel):
         rest = _rest_of(bundle)
         if self.bundle_digest != bundle.digest:
             msg = (
-                f"A baseline must be used with the model that it was made with: made with "
-                f"{self.bundle!r} ({self.bundle_digest[:12]}), the model here is "
-                f"{bundle.manifest.name!r} ({bundle.digest[:12]}). Make it again with `rtaffect "
-                "baseline`."
+                "A baseline must be used with the model that it was made for: it was made for "
+                f"{self.bundle!r} (digest {self.bundle_digest[:12]}), and loaded is "
+                f"{bundle.manifest.name!r} (digest {bundle.digest[:12]}). Make it again with "
+                "`rtaffect baseline`."
             )
             raise BaselineError(msg)
         with np.errstate(over="ignore"):  # found below, in words

@@ -107,7 +107,6 @@ class Decoder:
         rest = manifest.rest
         no_rest = {(MODALITY, Flag.MISSING)} if rest is not None and baseline is None else set()
         self._always = simulated | no_rest
-        self._can_answer = rest is None or baseline is not None or not rest.required
         self._slices: dict[int, _Slice] = {}
         self._warm_up()
 
@@ -115,6 +114,12 @@ class Decoder:
     def provider(self) -> str:
         """Where the graphs run, in ONNX Runtime's words."""
         return self._head.provider
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether it has the baseline that its model cannot do without, if there is one."""
+        rest = self.bundle.manifest.rest
+        return rest is None or not rest.required or self.baseline is not None
 
     def reset(self) -> None:
         """Forget every slice, as before the first window."""
@@ -145,7 +150,7 @@ class Decoder:
         oldest = window.index - (manifest.slices.t_max - 1) * manifest.slice_step
         self._slices = {k: s for k, s in self._slices.items() if oldest <= k < window.index}
         matrices: Mapping[str, Array] = {}
-        if self._can_answer and all(
+        if self.can_answer and all(
             window.modalities[modality].usable or spec.optional
             for modality, spec in manifest.windows.modalities.items()
         ):
@@ -220,7 +225,7 @@ class Decoder:
         required = [m for m, s in self.bundle.manifest.windows.modalities.items() if not s.optional]
         # A usable window after a break still lacks the windows before it, and that is theirs.
         absent = [m for m in required if not window.modalities[m].usable]
-        if not absent and self._can_answer:
+        if not absent and self.can_answer:
             absent = required
         return Estimate(
             decoder=self.name,

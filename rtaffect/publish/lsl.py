@@ -181,6 +181,7 @@ class LslPublisher:
                     "decoder": name,
                     "session_id": session_id,
                     "bundle_digest": decoder.bundle_digest,
+                    "leaky": str(decoder.leaky).lower(),
                     "rtaffect_version": session.rtaffect_version,
                     "flag_bits": " ".join(f"{flag}={bit}" for flag, bit in FLAG_BITS.items()),
                 },

@@ -92,10 +92,10 @@ class RecordingSource:
         return tuple(note for part in self._parts for note in part.file.notes)
 
     @property
-    def bundles(self) -> frozenset[str]:
-        """Digests of the bundles that decoded the session live, of our own recordings."""
+    def bundles(self) -> dict[str, str]:
+        """Names of the bundles that decoded the session live, by digest, of our recordings."""
         own = [part.file for part in self._parts if isinstance(part.file, SessionRecording)]
-        return frozenset[str]().union(*(file.bundles for file in own))
+        return {digest: name for file in own for digest, name in file.bundles.items()}
 
     @property
     def baselines(self) -> dict[str, Any]:

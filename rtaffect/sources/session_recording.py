@@ -93,10 +93,21 @@ class SessionRecording:
         )
 
     @property
-    def bundles(self) -> frozenset[str]:
-        """Digests of the bundles that decoded the session live; empty where it does not say."""
-        told = self.session.get("bundles") if isinstance(self.session, dict) else None
-        return frozenset(map(str, told.values())) if isinstance(told, dict) else frozenset()
+    def bundles(self) -> dict[str, str]:
+        """Names of the bundles that decoded the session live, by digest; empty if unsaid."""
+        session = self.session if isinstance(self.session, dict) else {}
+        told, settings = session.get("bundles"), session.get("settings")
+        if not isinstance(told, dict):
+            return {}
+        entries = settings.get("decoders") if isinstance(settings, dict) else None
+        names = (
+            [entry.get("bundle") for entry in entries if isinstance(entry, dict)]
+            if isinstance(entries, list) and len(entries) == len(told)
+            else []
+        )
+        if len(names) < len(told):  # an older recording: it says what its decoders were called
+            names = list(told)
+        return {str(d): str(name) for name, d in zip(names, told.values(), strict=True)}
 
     @property
     def baselines(self) -> dict[str, Any]:

@@ -51,7 +51,9 @@ def test_only_the_windows_between_from_and_to_are_taken(folder: Path) -> None:
 def test_a_model_answers_with_its_baseline_and_says_that_it_lacks_without(folder: Path) -> None:
     replay = ("replay", "good.xdf", "--bundle", "tiny")
     without = rtaffect(*replay, "--out", "without.jsonl", folder=folder)
-    helps(without, ["tiny has no baseline, and it will not answer", "baseline:missing"])
+    cause = "tiny must have a baseline, and none was given"
+    make = "`rtaffect baseline --recording good.xdf --bundle tiny --from START --to STOP --out"
+    helps(without, ["baseline:missing", cause, make, "no answer without one"])
     silent = _estimates(folder / "without.jsonl")
     assert len(silent) > 10
     assert all(e["targets"] == {} and ["baseline", "missing"] in e["flags"] for e in silent)
@@ -61,6 +63,16 @@ def test_a_model_answers_with_its_baseline_and_says_that_it_lacks_without(folder
     assert "of 11 windows at rest" in said.text
     assert sum(bool(e["targets"]) for e in _estimates(folder / "with.jsonl")) > 10
     assert "baseline:missing" not in said.text
+    assert "no baseline" not in said.text
+
+
+def test_a_model_that_can_do_without_a_baseline_says_at_the_end_that_it_did(folder: Path) -> None:
+    write_tiny_bundle(folder / "free", rest="optional")
+    said = rtaffect("replay", "good.xdf", "--bundle", "free/tiny", folder=folder)
+    assert said.code == 0, said.text
+    end = said.text[said.text.index("with an answer") :]
+    assert "tiny has no baseline" in end
+    assert "--bundle free/tiny" in end
 
 
 def test_a_session_file_names_the_baseline(folder: Path) -> None:
@@ -77,7 +89,30 @@ def test_a_leaky_model_says_so_wherever_it_is_used(folder: Path) -> None:
     assert "LEAKY: test data took part in its making" in said.text
     said = rtaffect("replay", "good.xdf", "--bundle", "plain/tiny", folder=folder)
     assert said.code == 0, said.text
-    assert "Note: tiny is LEAKY" in said.text
+    start, end = said.text.split("with an answer")
+    assert "Note: tiny is LEAKY" in start
+    assert "Note: tiny is LEAKY" in end
+
+
+def test_a_baseline_of_a_replaced_model_names_both_digests_and_the_command(
+    folder: Path, tmp_path: Path
+) -> None:
+    new = write_tiny_bundle(tmp_path, rest="required", leaky=True)
+    old = json.loads((folder / "rest.json").read_text())["bundle_digest"]
+    words = [
+        f"made for 'tiny' (digest {old[:12]})",
+        f"loaded is 'tiny' (digest {new.digest[:12]})",
+        "The model was replaced since",
+        f"--bundle {new.path} --from START --to STOP --out NAME.json",
+    ]
+    given = ("--bundle", str(new.path), "--baseline", "rest.json")
+    helps(rtaffect("replay", "good.xdf", *given, folder=folder), ["rest.json", *words])
+    session = tmp_path / "session.yaml"
+    session.write_text(
+        f"streams: {{eeg: {{}}}}\ndecoders: [{{bundle: {new.path}, baseline: rest.json}}]\n"
+    )
+    said = rtaffect("replay", "good.xdf", "--session", str(session), folder=folder)
+    helps(said, ["rest.json", *words, f"`rtaffect baseline {session} --recording good.xdf"])
 
 
 WRONG = {
@@ -117,7 +152,7 @@ def test_no_baseline_is_replaced(folder: Path) -> None:
     [
         (None, ["no.json cannot be read", "No such file"]),
         ("{", ["no.json must be what `rtaffect baseline` wrote"]),
-        ({"bundle_digest": "0" * 64}, ["must belong to a model that runs", "tiny"]),
+        ({"bundle_digest": "0" * 64}, ["made for a model that is loaded", "tiny"]),
         ({"values": [1.0, 2.0, None]}, ["no.json must be", "values.2"]),
         ({"shape": [4]}, ["must have shape (3,), got (4,)"]),
     ],

@@ -42,12 +42,21 @@ def estimate(**other: object) -> Estimate:
     return Estimate(**(given | other))  # type: ignore[arg-type]
 
 
-def session(*, simulated: bool) -> wire.Session:
+def session(*, simulated: bool, leaky: bool = False) -> wire.Session:
+    main = wire.DecoderInfo(
+        bundle_digest="a" * 64,
+        simulated=simulated,
+        modalities=("eeg", "face"),
+        window_s=3.0,
+        hop_s=0.25,
+        targets={},
+        leaky=leaky,
+    )
     return wire.Session(
         rtaffect_version="0",
         simulated=simulated,
         topics=("session/", "estimate/main/"),
-        decoders={},
+        decoders={"main": main},
         streams={},
     )
 
@@ -57,7 +66,7 @@ def address() -> Iterator[str]:
     """A publisher that goes on publishing until the test ends."""
     publisher = ZmqPublisher(
         "tcp://127.0.0.1:*",
-        session=session(simulated=True),
+        session=session(simulated=True, leaky=True),
         session_id="s",
         clock=time.monotonic,
     )
@@ -111,6 +120,7 @@ def test_lines_end_after_so_many_estimates(address: str) -> None:
     lines = result.stdout.splitlines()
     assert len(lines) == 3
     assert all("main valence +0.25 confidence 0.50" in line for line in lines)
+    assert result.stderr.count("Note: main is LEAKY") == 1
 
 
 @pytest.mark.integration
@@ -141,7 +151,11 @@ def test_the_view_shows_what_an_estimate_says() -> None:
     assert "SIMULATED" not in text
 
 
-def test_nobody_takes_a_simulation_for_a_measurement() -> None:
+@pytest.mark.parametrize("simulated", [True, False])
+@pytest.mark.parametrize("leaky", [True, False])
+def test_nobody_takes_a_simulation_or_a_leaky_model_for_a_measurement(
+    simulated: bool, leaky: bool
+) -> None:
     view = View("a")
     view.take(
         wire.SessionMessage(
@@ -150,10 +164,11 @@ def test_nobody_takes_a_simulation_for_a_measurement() -> None:
             seq=0,
             session_id="s",
             t_published=0.0,
-            session=session(simulated=True),
+            session=session(simulated=simulated, leaky=leaky),
         )
     )
-    assert "SIMULATED" in drawn(view)
+    assert ("SIMULATED" in drawn(view)) == simulated
+    assert ("main is LEAKY" in drawn(view)) == leaky
 
 
 def test_an_estimate_without_an_answer_says_so() -> None:

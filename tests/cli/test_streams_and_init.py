@@ -1,18 +1,20 @@
 """What is on the network, listed and turned into a session file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from rtaffect.bundle import write_bundle
 from rtaffect.cli import choosing
 from rtaffect.cli.main import app
 from rtaffect.config import load_session
 from rtaffect.core.errors import BundleError
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.sources.lsl_inlet import FoundStream
-from tests.tiny_bundle import CH_NAMES, FEATURES, write_tiny_bundle
+from tests.tiny_bundle import CH_NAMES, FEATURES, tiny_manifest, write_tiny_bundle
 
 run = CliRunner().invoke
 
@@ -119,6 +121,51 @@ def test_init_needs_eeg_that_a_model_takes(network: list[FoundStream], tmp_path:
     network += [stream("EEG", "Amp", ch_names=("Fz", "Cz", "Oz"))]
     assert "tiny lacks eeg: Pz" in run(app, ["init", file]).stderr
     assert "bundle is a folder" in run(app, ["init", file, "--bundle", "no"]).stderr.lower()
+
+
+@pytest.mark.usefixtures("models")
+def test_init_says_whether_the_face_is_needed_and_what_is_next(
+    network: list[FoundStream], tmp_path: Path
+) -> None:
+    file = tmp_path / "s.yaml"
+    network += [stream("EEG", "Amp")]
+    done = run(app, ["init", str(file)])
+    assert "eeg      needed" in done.output
+    assert "face     not there, and not needed" in done.output
+    assert f"Next: rtaffect live {file}" in done.output
+    network += [stream("Face", "Cam", ch_names=FEATURES)]
+    done = run(app, ["init", str(file), "--force"])
+    assert "face     not needed" in done.output
+    assert "streams.face.required: false" in done.output
+
+
+def test_init_with_a_model_of_ones_own_says_what_it_asks_for(
+    network: list[FoundStream], tmp_path: Path
+) -> None:
+    network += [stream("EEG", "Amp", ch_names=("Fz", "Cz", "Oz"))]
+    model = write_tiny_bundle(tmp_path, rest="required", leaky=True)
+    file = tmp_path / "s.yaml"
+    done = run(app, ["init", str(file), "--bundle", str(model.path)])
+    assert done.exit_code == 0, done.output
+    assert "LEAKY" in done.output
+    assert "lacks Pz" in done.output
+    assert f"`rtaffect baseline {file} --bundle {model.path} --out NAME.json`" in done.output
+    assert f"`rtaffect live {file} --baseline NAME.json`" in done.output
+
+
+def test_init_refuses_a_model_whose_stream_is_not_there(
+    network: list[FoundStream], tmp_path: Path
+) -> None:
+    network += [stream("EEG", "Amp")]
+    manifest, files = tiny_manifest()
+    face = manifest.windows.modalities["face"]
+    needed = {**manifest.windows.modalities, "face": replace(face, optional=False)}
+    windows = replace(manifest.windows, modalities=needed)
+    model = write_bundle(tmp_path / "m", manifest.model_copy(update={"windows": windows}), files)
+    done = run(app, ["init", str(tmp_path / "s.yaml"), "--bundle", str(model.path)])
+    assert done.exit_code == 1
+    assert "needs a stream of type 'Face' (face), and none is there" in done.stderr
+    assert not (tmp_path / "s.yaml").exists()
 
 
 @pytest.mark.usefixtures("models")

@@ -158,7 +158,7 @@ def test_an_oversize_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_another_models_baseline_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     baseline = _made(bundle, [_window(0), _window(2)])
     other = write_tiny_bundle(tmp_path / "other", rest="required", t_max=2)
-    with pytest.raises(BaselineError, match="the model that it was made with"):
+    with pytest.raises(BaselineError, match="the model that it was made for"):
         Decoder(other, baseline=baseline)
     with pytest.raises(BaselineError, match="takes no baseline"):
         Decoder(write_tiny_bundle(tmp_path / "none"), baseline=baseline)

@@ -175,7 +175,7 @@ def test_estimates_arrive_as_samples_that_the_description_explains() -> None:
     assert math.isnan(second["valence_expected"])
     assert math.isnan(second["emotion_p_fear"])
     assert (values["simulated"], values["bundle_digest"]) == ("true", "d" * 64)
-    assert values["session_id"] == session_id
+    assert (values["session_id"], values["leaky"]) == (session_id, "false")
 
 
 def test_a_model_that_takes_a_baseline_has_a_channel_for_its_flags() -> None:

@@ -63,11 +63,21 @@ def test_without_being_told_everything_is_taken_and_no_tick_is_added(session):
 
 def test_a_recording_says_which_models_decoded_it(session, tmp_path):
     digests = {"main": "ab12", "other": "cd34"}
-    Recorder(tmp_path / "told.xdf", INFOS, session={"bundles": digests}).close()
+    settings = {"decoders": [{"bundle": "mine", "name": "main"}, {"bundle": "plain"}]}
+    told = {"bundles": digests, "settings": settings}
+    Recorder(tmp_path / "told.xdf", INFOS, session=told).close()
     with open_recording([tmp_path / "told.xdf"], []) as source:
-        assert source.bundles == {"ab12", "cd34"}
+        assert source.bundles == {"ab12": "mine", "cd34": "plain"}
     with open_recording([session]) as source:
-        assert source.bundles == frozenset()
+        assert source.bundles == {}
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"decoders": [{"bundle": "a"}]}, {"decoders": 1}])
+def test_models_that_a_recording_does_not_name_are_called_as_their_decoders(tmp_path, settings):
+    told = {"bundles": {"main": "ab12", "other": "cd34"}, "settings": settings}
+    Recorder(tmp_path / "told.xdf", INFOS, session=told).close()
+    with open_recording([tmp_path / "told.xdf"], []) as source:
+        assert source.bundles == {"ab12": "main", "cd34": "other"}
 
 
 def test_what_is_not_chosen_is_left_out_and_the_rest_stays_as_it_was(session):
