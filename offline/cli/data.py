@@ -1,12 +1,16 @@
 """``rtaffect-offline data``: which data sets are read, what is wrong with a copy, conversion."""
 
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from offline.datasets.contract import Dataset, Trial
 
 app = typer.Typer(
     help="Data sets: which are read, what is wrong with a copy on disk, conversion.",
@@ -24,17 +28,34 @@ def ls() -> None:
     """Show which data sets are read, and on which real files each reader was tried."""
     from offline.datasets import ABOUT
 
-    table = Table("kind", "data set", "how to get it", "tried on", show_lines=True)
+    console = Console(highlight=False)
     for kind, about in ABOUT.items():
+        console.print(kind, style="bold", markup=False)
         simulated = ", simulated" if about.simulated else ""
-        told = [
-            about.title,
-            about.reference,
-            " + ".join(about.modalities) + simulated,
-            f"licence: {about.licence}",
-        ]
-        table.add_row(kind, "\n".join(filter(None, told)), about.how_to_get, about.tried_on)
-    Console().print(table)
+        told = {
+            "": about.title,
+            "reference": about.reference,
+            "holds": " + ".join(about.modalities) + simulated,
+            "licence": about.licence,
+            "how to get it": about.how_to_get,
+            "tried on": about.tried_on,
+        }
+        for name, text in told.items():
+            if text:
+                console.print(_paragraph(name, text, console.width), markup=False, soft_wrap=True)
+        console.print()
+
+
+def _paragraph(name: str, text: str, width: int) -> str:
+    """Return text that is broken between words alone, so that addresses stay whole."""
+    return textwrap.fill(
+        f"{name}: {text}" if name else text,
+        width,
+        initial_indent="  ",
+        subsequent_indent="    " if name else "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 @app.command()
@@ -61,14 +82,40 @@ def check(
         console.print(f"{word} ", end="")
         console.print(f"{finding.where}: {finding.what}", markup=False, highlight=False)
     if n_errors:
-        console.print(f"{n_errors} errors, {n_remarks} remarks: it cannot be used like this.")
+        counts = f"{_counted(n_errors, 'error')}, {_counted(n_remarks, 'remark')}"
+        console.print(f"{counts}: it cannot be used like this.")
         raise typer.Exit(1)
-    n_subjects = len(dataset.subjects)
-    targets = ", ".join(
-        f"{target} ({' < '.join(label.classes) if label.edges else ', '.join(label.classes)})"
-        for target, label in dataset.labels.items()
+    console.print(f"It can be used; {_counted(n_remarks, 'remark')}.")
+    for line in _numbers(dataset):
+        console.print(f"  {line}", markup=False, highlight=False)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _numbers(dataset: "Dataset") -> Iterator[str]:
+    """Yield how much there is, and how it was rated."""
+    import numpy as np
+
+    n_recordings = 0
+    trials: list[Trial] = []
+    for subject in dataset.subjects:
+        for recording in dataset.recordings(subject):
+            n_recordings += 1
+            trials += recording.trials
+    hours = sum(trial.t_end - trial.t_start for trial in trials) / 3600
+    yield (
+        f"{_counted(len(dataset.subjects), 'subject')}, {_counted(n_recordings, 'recording')}, "
+        f"{_counted(len(trials), 'trial')}, {hours:.2f} hours in trials; "
+        f"{_counted(len(dataset.ch_names), 'EEG channel')}"
     )
-    console.print(f"All is well: {n_subjects} subjects, {targets}; {n_remarks} remarks.")
+    for target, label in dataset.labels.items():
+        values = np.array([trial.values[target] for trial in trials])
+        counts = np.bincount(label.class_of(values), minlength=len(label.classes))
+        shares = zip(counts.tolist(), label.classes, strict=True)
+        span = f"{values.min():g} to {values.max():g}; " if label.edges and len(values) else ""
+        yield f"{target}: {span}trials by class: {', '.join(f'{n} {name}' for n, name in shares)}"
 
 
 @app.command()
@@ -82,7 +129,7 @@ def convert(
 ) -> None:
     """Write a data set into our own store, which is quick to read and holds its digests.
 
-    Example: rtaffect-offline data convert configs/data/eegmat.yaml --out data/eegmat
+    Example: rtaffect-offline data convert configs/data/eegmat.yaml --out stored/eegmat
     """
     from offline.datasets.choosing import choose_dataset
     from offline.datasets.store import write_store

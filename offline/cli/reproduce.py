@@ -1,12 +1,15 @@
 """``rtaffect-offline reproduce``: a paper's tables beside ours."""
 
 import shlex
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from offline.cli.running import (
     Address,
@@ -22,6 +25,10 @@ from offline.cli.running import (
     Workers,
     run_recipes,
 )
+from rtaffect.core.errors import ConfigError
+
+if TYPE_CHECKING:  # it loads torch
+    from offline.recipe import Recipe
 
 
 class PaperName(StrEnum):
@@ -33,7 +40,10 @@ class PaperName(StrEnum):
 
 def reproduce(
     paper: Annotated[PaperName, typer.Argument(help="Whose tables.")],
-    data: Annotated[Path, typer.Option(help="Folder of DEAP, see `data ls`.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of DEAP, see `data ls`; only --dry-run goes without."),
+    ] = None,
     changes: Changes = None,
     variant: Annotated[
         list[str] | None,
@@ -71,6 +81,17 @@ def reproduce(
 
     console = Console(soft_wrap=True)
     wanted = PAPERS[paper]
+    if data is None:
+        if quick or not dry_run:
+            msg = "reproduce needs --data FOLDER, a copy of DEAP (see `rtaffect-offline data ls`)."
+            raise ConfigError(msg)
+        leaky, sound = (
+            chosen_recipes(path, changes=changes or (), variants=variant or ())
+            for path in (wanted.paper_sweep, wanted.honest_sweep)
+        )
+        console.print(_runs_table(leaky, sound))
+        console.print("How many folds there are, and which are done, is said with --data.")
+        return
     place = f"dataset.path={data.absolute()}"
     made = list(changes or ())
     options = Options(
@@ -110,3 +131,24 @@ def reproduce(
     )
     report = write_report([*honest, *by_paper], folder)
     console.print(f"{page}\n{report}", markup=False, highlight=False)
+
+
+def _runs_table(leaky: "Mapping[str, Recipe]", sound: "Mapping[str, Recipe]") -> Table:
+    """Return what can be known of runs without their data, a line for each variant."""
+    table = Table("variant", "model", "answers", "paper's protocol, LEAKY", "honest protocol")
+    for name in dict.fromkeys((*leaky, *sound)):
+        recipe = leaky.get(name) or sound[name]
+        table.add_row(
+            escape(name),
+            recipe.model.kind,
+            ", ".join(recipe.targets) or "all",
+            *(_protocol(recipes.get(name)) for recipes in (leaky, sound)),
+        )
+    return table
+
+
+def _protocol(recipe: "Recipe | None") -> str:
+    if recipe is None:
+        return "-"
+    settings = recipe.protocol.model_dump(mode="json", exclude={"kind", "validation_share"})
+    return " ".join([recipe.protocol.kind, *(f"{key}={value}" for key, value in settings.items())])

@@ -26,7 +26,7 @@ def choose_dataset(path: Path, *, kind: str | None = None, changes: Sequence[str
     Raises
     ------
     ConfigError
-        There is no such file or kind, or a setting is unknown, missing or wrong.
+        There is no such file, kind or folder, or a setting is unknown, missing or wrong.
     """
     if path.is_dir():
         settings: dict[str, Any] = {"kind": _kind_of(path, kind), "path": str(path)}
@@ -39,10 +39,24 @@ def choose_dataset(path: Path, *, kind: str | None = None, changes: Sequence[str
     if named not in DATASETS:
         msg = f"kind must be one of {', '.join(DATASETS)}; {path} says {named}."
         raise ConfigError(msg)
-    return validated(settings, DATASETS[named], where=str(path))
+    chosen = validated(settings, DATASETS[named], where=str(path))
+    place = getattr(chosen, "path", None)  # what is computed lies nowhere
+    if place is not None and not place.is_dir():
+        msg = (
+            f"path must be the folder of the data set {named}; there is no folder {place}. A "
+            f"relative path counts from {Path.cwd()}; path=FOLDER says where it is."
+        )
+        raise ConfigError(msg)
+    return chosen
 
 
 def _in_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        msg = (
+            f"There is no {path}: a folder, or a YAML file with settings of a data set or a "
+            f"recipe, is needed. A relative path counts from {Path.cwd()}."
+        )
+        raise ConfigError(msg)
     if path.suffix not in {".yaml", ".yml"}:
         msg = f"{path} must be a folder, or a YAML file with settings of a data set or a recipe."
         raise ConfigError(msg)

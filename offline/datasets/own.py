@@ -95,6 +95,12 @@ class OwnSettings(Settings):
         )
 
     def _plan(self) -> Plan:
+        if not self.path.is_dir():
+            msg = (
+                f"path must be the folder of the recordings; there is no folder {self.path}. A "
+                f"relative path counts from {Path.cwd()}."
+            )
+            raise DataError(msg)
         path = self.path / RATINGS if self.ratings is None else self.ratings
         targets = [one.column or target for target, one in self.labels.items()]
         rows = read_table(path, ("recording", "subject", "trial", "stimulus", "duration", *targets))

@@ -1,5 +1,6 @@
 """A paper's sweeps on a copy of its data, whole or in part."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,6 +58,10 @@ def chosen_recipes(
     sweep: Sweep = load_sweep(path, changes)
     recipes = sweep.recipes()
     if unknown := [name for name in variants if name not in recipes]:
-        msg = f"--variant must be among {', '.join(recipes)}; got {', '.join(unknown)}."
+        there = " ".join(map(shlex.quote, recipes))
+        msg = (
+            f"--variant must be one of these, as typed: {there}; got "
+            f"{' '.join(map(shlex.quote, unknown))}."
+        )
         raise ConfigError(msg)
     return {name: recipe for name, recipe in recipes.items() if not variants or name in variants}

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 from fakes import own
-from rich.console import Console
 from typer.testing import CliRunner
 
 from offline.cli import data
-from offline.datasets import DATASETS
+from offline.datasets import ABOUT, DATASETS
 from offline.datasets.choosing import choose_dataset
 from offline.datasets.own import OwnSettings
 from offline.datasets.stored import StoredSettings
@@ -84,28 +83,53 @@ def test_the_examples_of_the_documentation_are_valid() -> None:
     examples = [
         yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     ]
-    assert [example["kind"] for example in examples] == ["own", "bids", "eav", "stored"]
+    assert [example["kind"] for example in examples] == [
+        "own",
+        "bids",
+        "deap",
+        "faced",
+        "eav",
+        "stored",
+    ]
     for example in examples:
         DATASETS[example["kind"]].model_validate(example)
 
 
-def test_ls_shows_every_kind_and_what_was_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "Console", lambda: Console(width=200))
-    shown = run.invoke(data.app, ["ls"])
+def test_ls_shows_every_kind_what_was_not_tried_and_addresses_whole() -> None:
+    shown = CliRunner(env={"COLUMNS": "40"}).invoke(data.app, ["ls"])
     assert shown.exit_code == 0
-    for kind in ("deap", "eav", "faced", "bids", "own", "stored", "simulated"):
-        assert f"│ {kind} " in shown.output
+    lines = shown.output.splitlines()
+    assert [line for line in lines if line and line[0] != " "] == list(DATASETS)
     assert "no real file" in shown.output
+    addresses = [word for about in ABOUT.values() for word in about.how_to_get.split()]
+    assert any(len(word) > 36 for word in addresses)
+    assert all(word in shown.output for word in addresses)
+
+
+def test_check_says_how_much_there_is(fragment: Path) -> None:
+    fine = run.invoke(data.app, ["check", str(fragment)])
+    assert fine.exit_code == 0
+    assert "2 subjects, 2 recordings, 6 trials, 0.01 hours in trials; 10 EEG" in fine.output
+    assert "valence: 1 to 9; trials by class: 4 low, 2 high" in fine.output
+    assert "mood: trials by class: 3 calm, 3 tense" in fine.output
 
 
 def test_check_ends_with_1_where_a_copy_cannot_be_used(fragment: Path) -> None:
-    fine = run.invoke(data.app, ["check", str(fragment)])
-    assert fine.exit_code == 0
-    assert "2 subjects, valence (low < high), mood (calm, tense)" in fine.output
     wrong = run.invoke(data.app, ["check", str(fragment), "labels.mood.classes=[calm, glad]"])
     assert wrong.exit_code == 1
     assert "mood must be one of calm, glad, got 'tense'" in wrong.output
     assert "3 errors" in wrong.output
+
+
+@pytest.mark.parametrize("kind", ["deap", "eav", "faced", "stored"])
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path, kind: str) -> None:
+    gone = tmp_path / "gone"
+    with pytest.raises(ConfigError, match=f"There is no {re.escape(str(gone))}: a folder"):
+        choose_dataset(gone, kind=kind)
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump({"kind": kind, "path": str(gone)}))
+    with pytest.raises(ConfigError, match=f"folder of the data set {kind}; there is no folder"):
+        choose_dataset(file)
 
 
 def test_convert_writes_what_check_finds_in_order(fragment: Path, tmp_path: Path) -> None:

@@ -210,3 +210,12 @@ def test_the_eegmat_recordings_give_windows_with_their_states(shared_data: Path)
     windows = read_windows(recordings[-1], spec, hop_s=3.0)
     assert set(windows.trial) == set(range(5))
     assert 1.0 < np.nanstd(windows.inputs["eeg"]) < 50.0
+
+
+def test_a_folder_that_is_not_there_is_told_once(tmp_path: Path) -> None:
+    settings = own.write_fake(tmp_path).model_copy(
+        update={"path": tmp_path / "gone", "ratings": tmp_path / "ratings.tsv"}
+    )
+    (finding,) = settings.open().check()
+    assert finding.is_error
+    assert f"there is no folder {tmp_path / 'gone'}" in finding.what

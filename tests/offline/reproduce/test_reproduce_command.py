@@ -88,3 +88,23 @@ def test_a_folder_that_is_no_deap_is_an_error_in_words(tmp_path: Path) -> None:
     done = run("reproduce", "mtcnn", "--data", str(tmp_path), "--runs", str(tmp_path / "runs"))
     assert done.exit_code == 1
     assert "DEAP" in done.output or "data_preprocessed_python" in done.output
+
+
+def test_the_plan_is_shown_without_data_and_nothing_else() -> None:
+    shown = CliRunner(env={"COLUMNS": "160"}).invoke(
+        app, ["reproduce", "prior-dfcn", "--dry-run", "--variant=w/o PKE", "--variant=SVM"]
+    )
+    assert shown.exit_code == 0, shown.output
+    lines = [line for line in shown.output.splitlines() if "SVM" in line or "w/o PKE" in line]
+    assert len(lines) == 2
+    assert all("loso n_validation=1" in one and "loso n_validation=2" in one for one in lines)
+    for options in ([], ["--dry-run", "--quick"]):
+        told = run("reproduce", "prior-dfcn", *options)
+        assert told.exit_code == 1
+        assert "needs --data FOLDER" in told.output
+
+
+def test_rows_are_named_as_they_are_typed() -> None:
+    told = run("reproduce", "prior-dfcn", "--dry-run", "--variant", "w/o")
+    assert told.exit_code == 1
+    assert "full baseline 'w/o PKE' 'w/o NL block'" in told.output
