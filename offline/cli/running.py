@@ -176,7 +176,7 @@ def run_recipes(
     ]
     found = states(runs, root)
     n_left = sum(state != "done" for state in found.values())
-    heading = f"{len(found)} units in {root}, {n_left} left to train"
+    heading = f"{len(found)} unit{'s' * (len(found) != 1)} in {root}, {n_left} left to train"
     console.print(heading, style="bold", soft_wrap=True, markup=False)
     console.print(plan_table(runs, found))
     if dry_run:
@@ -209,6 +209,7 @@ def run_recipes(
             f"Stopped: {n_all - n_left} of {n_all} units are done. The same command goes on from "
             "here.",
             highlight=False,
+            soft_wrap=True,
         )
         raise
     return study

@@ -1,11 +1,17 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from offline.cli.main import main
+from offline.cli.main import app, main
+
+ROOT = Path(__file__).parents[3]
 
 VERBS = ("train", "sweep", "export", "audit", "evaluate", "report", "reproduce", "data")
 HEAVY = ("torch", "mne", "matplotlib", "sklearn", "ray", "onnx", "tensorboard")
@@ -59,6 +65,32 @@ def test_the_program_answers_with_nothing_heavy(words: list[str]) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_every_command_that_is_shown_somewhere_has_the_options_that_it_is_shown_with() -> None:
+    program = get_command(app)
+    assert isinstance(program, TyperGroup)
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "configs").rglob("*.yaml")]
+    files += [*(ROOT / "offline").rglob("*.py"), *(ROOT / "offline").rglob("*.yaml")]
+    shown = [
+        (path.name, words.split())
+        for path in files
+        for words in re.findall(r"rtaffect-offline ([a-z][^`\n#|]*)", path.read_text("utf-8"))
+    ]
+    wrong = [(name, words) for name, words in shown if not _is_known(program, words)]
+    assert wrong == []
+    assert sum(word.startswith("--") for _, words in shown for word in words) > 15
+
+
+def _is_known(program: TyperGroup, words: list[str]) -> bool:
+    command: Any = program
+    while words and hasattr(command, "commands"):
+        command, words = command.commands.get(words[0]), words[1:]
+    if command is None:
+        return False
+    known = {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+    options = [word.split("=")[0] for word in words if word.startswith("--")]
+    return {"--help", *known}.issuperset(options)
 
 
 def test_it_runs_as_a_module() -> None:
