@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
+from offline.plurals import counted, ranged
 from rtaffect.core.spec import SignalSpec, WindowSpec
 from rtaffect.manifest import DataSet, Metric, Rest, Slices, Target, Training
 
@@ -18,10 +19,9 @@ _ROLES = {
 }
 
 _CHECKPOINTS = {
-    "validation": "The epoch was chosen on the validation people, and the test people were looked "
-    "at once.",
+    "validation": "The epoch was chosen on the validation {what}",
     "last": "The last epoch was kept; nothing was chosen.",
-    "best_test": "The epoch that was best on the TEST people was kept, as in some papers.",
+    "best_test": "The epoch that was best on the TEST {what} was kept, as in some papers.",
 }
 
 _BLIND = ("trivial_", "prior_", "always_", "chance", "prevalence", "majority_", "last_label_")
@@ -86,9 +86,15 @@ def write_card(
 
 def _stamp(training: Training) -> Iterator[str]:
     if training.leaky:
+        how = (
+            "Windows were shuffled, and those of one trial were trained on and tested: to know the "
+            "trial again looks like knowing what was felt. "
+            if _shares_out(training) == "windows"
+            else ""
+        )
         yield _filled(
             "LEAKY: test data took part in training or in the choice of the weights, to reproduce "
-            "a paper. The numbers below are too good, and say nothing about a new person."
+            f"a paper. {how}The numbers below are too good, and say nothing about a new person."
         )
 
 
@@ -100,7 +106,18 @@ def _source(data: DataSet, training: Training) -> str:
     ]
     what = f"Data: {data.title}" + (f" ({data.reference})" if data.reference else "")
     licence = f", licence {data.licence}" if data.licence else ""
-    return _filled(f"{what}{licence}. People: {', '.join(people) or 'not said'}.")
+    same = " Who was tested was also trained on." if _shares_out(training) != "people" else ""
+    return _filled(f"{what}{licence}. People: {', '.join(people) or 'not said'}.{same}")
+
+
+def _shares_out(training: Training) -> str:
+    """Return of what the test set had none in common with training: people, trials or windows."""
+    settings = training.protocol.get("settings")
+    by_window = isinstance(settings, Mapping) and settings.get("windows")
+    if training.protocol.get("kind") == "windows" or by_window:
+        return "windows"
+    known = {*training.participants.get("train", ()), *training.participants.get("validation", ())}
+    return "trials" if known & {*training.participants.get("test", ())} else "people"
 
 
 def _warnings(data: DataSet) -> Iterator[str]:
@@ -132,7 +149,7 @@ def _looks_back(windows: WindowSpec, slices: Slices) -> str:
     if slices.t_max == 1:
         return f"It answers from one window of {windows.window_s:g} s."
     return (
-        f"It answers from {slices.t_min} to {slices.t_max} consecutive windows of "
+        f"It answers from {ranged(slices.t_min, slices.t_max, 'consecutive window')} of "
         f"{windows.window_s:g} s."
     )
 
@@ -143,7 +160,7 @@ def _needs(rest: Rest | None) -> str:
     need = "It needs" if rest.required else "It makes use of"
     return (
         f" {need} a baseline of the person at rest (`rtaffect baseline`), of at least "
-        f"{rest.min_windows} clean windows."
+        f"{counted(rest.min_windows, 'clean window')}."
     )
 
 
@@ -160,8 +177,11 @@ def _answers(targets: Mapping[str, Target]) -> str:
 
 
 def _protocol(training: Training) -> str:
-    kind = training.protocol.get("kind")
-    words = [f"Protocol: {kind}." if kind else "", _CHECKPOINTS.get(training.checkpoint, "")]
+    kind, what = training.protocol.get("kind"), _shares_out(training)
+    words = [f"Protocol: {kind}." if kind else ""]
+    words.append(_CHECKPOINTS.get(training.checkpoint, "").format(what=what))
+    if training.checkpoint == "validation":
+        words[-1] += "." if training.leaky else f", and the test {what} were looked at once."
     return _filled(" ".join(word for word in words if word))
 
 
@@ -169,15 +189,20 @@ def _results(training: Training, n_test: int) -> str:
     if not any(training.metrics.values()):
         return "How well it does was not measured."
     n_folds, fold = training.protocol.get("n_folds", 1), training.protocol.get("fold")
-    heading = f"On the {n_test} people tested"
+    what = _shares_out(training)
+    heading = f"On {counted(n_test, 'person', 'people')} tested"
     if n_folds != 1:
+        without = "them" if what == "people" else f"these {what}, but not without their people"
         heading = (
-            f"On the test people of all {n_folds} folds, each answered by a model trained without "
-            f"them (this one is of fold {fold})"
+            f"On the test {what} of all {n_folds} folds, each answered by a model trained without "
+            f"{without} (this one is of fold {fold})"
         )
     heading += ", with 95 % intervals over people where there are any"
     if training.leaky:
         heading = "LEAKY numbers, not to be believed"
+    heading += ", counted per window unless they say per trial"
+    if what == "windows":
+        heading += " (a trial counts once for each fold in which windows of it were tested)"
     lines = []
     for target, metrics in training.metrics.items():
         known = [_said(n, m) for n, m in metrics.items() if not n.startswith(_BLIND)]

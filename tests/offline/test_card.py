@@ -71,8 +71,8 @@ def test_an_honest_card_holds_its_facts() -> None:
         "valence: low 43% (-1 to 0), high 57% (0 to 1)",
         "emotion: joy 50%, fear 50%",
         "Protocol: loso. The epoch was chosen on the validation people",
-        "On the 2 people tested, with 95 % intervals over people where there are any: - valence: "
-        "balanced accuracy 0.561 [0.490, 0.630]",
+        "On 2 people tested, with 95 % intervals over people where there are any, counted per "
+        "window unless they say per trial: - valence: balanced accuracy 0.561 [0.490, 0.630]",
         "valence, without looking at anybody: trivial accuracy 0.570, prevalence 0.570",
         "- The band edges are ours. - Dropout is 0.2.",
     ):
@@ -89,10 +89,56 @@ def test_a_card_of_one_fold_says_whose_numbers_it_shows() -> None:
     assert "(this one is of fold s03)" in card
 
 
+def test_a_card_of_shuffled_windows_says_what_was_shuffled_and_how_often_a_trial_counts() -> None:
+    same = ("a", "b", "c")
+    card = _card(
+        _training(
+            leaky=True,
+            participants={"train": same, "validation": same, "test": same},
+            protocol={
+                "kind": "windows",
+                "settings": {"kind": "windows"},
+                "n_folds": 5,
+                "fold": "1",
+            },
+        )
+    )
+    for words in (
+        "those of one trial were trained on and tested",
+        "Who was tested was also trained on.",
+        "The epoch was chosen on the validation windows.",
+        "a trial counts once for each fold in which windows of it were tested",
+    ):
+        assert words in card
+    assert "were looked at once" not in card
+    assert "without them" not in card
+
+
+def test_a_card_of_known_people_does_not_speak_of_new_ones() -> None:
+    card = _card(
+        _training(
+            participants={"train": ("a",), "validation": ("a",), "test": ("a",)},
+            protocol={"kind": "trials", "n_folds": 5, "fold": "a-1"},
+        )
+    )
+    assert "validation trials, and the test trials were looked at once" in card
+    assert "a model trained without these trials, but not without their people" in card
+    assert "On the test people" not in card
+
+
+def test_one_person_and_one_window_are_not_plural() -> None:
+    card = _card(
+        _training(participants={"train": ("a",), "validation": ("b",), "test": ("c",)}),
+        rest=Rest(shape=(2,), min_windows=1, required=True),
+    )
+    assert "On 1 person tested" in card
+    assert "of at least 1 clean window." in card
+
+
 def test_a_leaky_card_begins_with_that_and_believes_no_number() -> None:
     card = _card(_training(leaky=True, checkpoint="best_test"))
     assert card.startswith("LEAKY: test data took part")
-    assert "LEAKY numbers, not to be believed: - valence" in card
+    assert "LEAKY numbers, not to be believed, counted per window" in card
     assert "best on the TEST people" in card
 
 
