@@ -6,10 +6,22 @@ import numpy as np
 
 from offline.datasets.contract import About, Label
 from offline.predictions import Predictions
+from offline.recipe import Recipe
 from offline.report.study import Checkpoint, Curve, Design, ScalpMaps, Study, Variant
 from rtaffect.core.montages import EEG_32
 
 TARGETS = ("valence", "arousal")
+RECIPE = Recipe.model_validate(
+    {
+        "name": "prior_dfcn",
+        "dataset": {"kind": "simulated", "n_subjects": 8},
+        "windows": {"face": True, "train_hop_s": 1.5},
+        "model": {"kind": "prior_dfcn"},
+        "sequences": {"t_max": 4},
+        "training": {"modality_dropout": {"face": 0.3}},
+        "protocol": {"kind": "loso"},
+    }
+).model_dump(mode="json")
 LABELS = {name: Label(classes=("low", "high"), edges=(1.0, 5.0, 9.0)) for name in TARGETS}
 
 
@@ -67,6 +79,9 @@ def make_variant(
     return Variant(
         name=name,
         run_id=f"{seed:012x}",
+        recipe=RECIPE,
+        commands=("rtaffect-offline sweep my.yaml training.max_epochs=12",),
+        n_people={"train": (5, 5), "validation": (2, 2), "test": (1, 1)},
         answers=answers,
         train_priors={t: {f"s{i + 1:02d}": [0.4, 0.6] for i in range(8)} for t in TARGETS},
         curves=tuple(_curve(f"s{i + 1:02d}", seed=i) for i in range(8)),
@@ -105,7 +120,7 @@ def make_study(
             n_folds=8,
             digest="ab" * 32,
         ),
-        recipe={"name": "prior_dfcn"},
+        recipe=RECIPE,
         versions={"rtaffect": "0.1.0", "torch": "2.13.0"},
         variants=tuple(variants),
     )

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from offline.plurals import counted
 from offline.report.drawing import Drawing, new_panels
 from offline.report.study import ScalpMaps, Variant
 
@@ -14,15 +15,33 @@ _COLOURS = "RdBu_r"
 """Deep red the highest, deep blue the lowest, as in the paper; told apart by the colour-blind."""
 
 
-def draw_maps(variant: Variant, *, prefix: str) -> list[Drawing]:
-    """Return one drawing for each of the variant's maps; none if it has none."""
+_CAUTION = (
+    "Read with care: these are values at electrodes, each of which hears many sources (and muscles "
+    "of the face and neck): a high one is not a place in the brain, nor a cause of what was felt."
+)
+_SIMULATED = "Nobody was measured: the map shows what the simulator put in."
+
+
+def draw_maps(variant: Variant, *, prefix: str, simulated: bool) -> list[Drawing]:
+    """Return one drawing for each of the variant's maps; none if it has none.
+
+    Parameters
+    ----------
+    variant : Variant
+        Whose.
+    prefix : str
+        Of the names of their files.
+    simulated : bool
+        Nobody was measured, and captions say so.
+    """
+    caution = f"{_CAUTION} {_SIMULATED}" if simulated else _CAUTION
     return [
-        _draw(maps, name=f"{prefix}maps_{i}", of=variant.name)
+        _draw(maps, name=f"{prefix}maps_{i}", of=variant.name, caution=caution)
         for i, maps in enumerate(variant.maps, start=1)
     ]
 
 
-def _draw(maps: ScalpMaps, *, name: str, of: str) -> Drawing:
+def _draw(maps: ScalpMaps, *, name: str, of: str, caution: str) -> Drawing:
     n_rows = 1 if maps.grid is None else 2
     figure, panels = new_panels(n_rows, len(maps.panels), width=2.1, height=2.3)
     values = np.concatenate([panel[np.isfinite(panel)] for panel in maps.panels.values()])
@@ -49,7 +68,7 @@ def _draw(maps: ScalpMaps, *, name: str, of: str) -> Drawing:
             sensors=True,
         )
         top = panels[0][column]
-        top.set_title(f"{title}\n({maps.n_windows[title]} windows)", fontsize=8.5)
+        top.set_title(f"{title}\n({counted(maps.n_windows[title], 'window')})", fontsize=8.5)
         if maps.grid is not None:
             _draw_grid(top, panel, maps, limits=limits)
     colours = ScalarMappable(Normalize(*limits), cmap=_COLOURS)
@@ -63,7 +82,7 @@ def _draw(maps: ScalpMaps, *, name: str, of: str) -> Drawing:
         name=name,
         title=f"{maps.title} ({of})",
         caption=f"{maps.caption} One colour scale for all panels; splined between electrodes "
-        f"(MNE-Python); dots are the {int(placed.sum())} electrodes.{left_out}",
+        f"(MNE-Python); dots are the {int(placed.sum())} electrodes.{left_out} {caution}",
         figure=figure,
     )
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from offline.metrics.calibration import N_BINS
+from offline.plurals import counted, ranged
 from offline.report.drawing import (
     BLACK,
     BLUE,
@@ -21,6 +22,7 @@ from offline.report.drawing import (
 )
 from offline.report.numbers import HEADLINE, Answer, Numbers, wilson
 from offline.report.study import Curve, Study
+from offline.report.words import counts_in_words, few_in_words
 from rtaffect.manifest import Metric
 
 N_COLUMNS = 4
@@ -41,15 +43,18 @@ def draw_headline(study: Study, numbers: Numbers) -> Drawing:
         )
         chance = 1.0 / len(study.labels[target].classes)
         axis.axvline(chance, color=VERMILION, linestyle="--", linewidth=1.2)
+        axis.set_xlim(-0.03, 1.03)
         axis.set_title(f"{target} (dashed: chance, {chance:.2f})")
         axis.set_xlabel("balanced accuracy per trial")
     first = numbers.answers[0].chosen
+    trials = counts_in_words(n_rows=first.per_trial.n, n_trials=numbers.answers[0].n_trials)
+    few = few_in_words(answer.chosen.n_subjects for answer in numbers.answers)
     return Drawing(
         name="headline",
         title="Balanced accuracy of every variant",
-        caption="Balanced accuracy per trial with 95 % intervals (bootstrap over "
-        f"{first.n_subjects} subjects); {first.per_trial.n} trials; weights of the epoch that was "
-        "best on validation. An interval that holds the dashed line shows nothing.",
+        caption="Balanced accuracy per trial, pooled, with 95 % intervals (bootstrap over "
+        f"{counted(first.n_subjects, 'subject')}); {trials}; weights of the epoch that was best on "
+        f"validation. An interval that holds the dashed line shows nothing. {few}".rstrip(),
         figure=figure,
     )
 
@@ -58,28 +63,31 @@ def draw_subjects(study: Study, numbers: Numbers) -> Iterator[Drawing]:
     """Yield accuracy of every subject, with intervals."""
     n_subjects = max(answer.chosen.n_subjects for answer in numbers.answers)
     drawn = _grids(study, numbers, _subjects, width=3.0, height=1.0 + 0.15 * n_subjects)
-    for part, figure in enumerate(drawn, start=1):
+    for part, (names, figure) in enumerate(drawn, start=1):
         yield Drawing(
             name=_numbered("subjects", part),
-            title="Every subject",
+            title=_titled("Every subject", names),
             caption="Accuracy per trial of each subject when tested, sorted, with Wilson's 95 % "
             "interval over that subject's trials; the blue line is the mean over the (up to "
-            f"{n_subjects}) subjects. Red ticks: what always answering the class that is more "
-            "frequent in training would give.",
+            f"{n_subjects}) subjects, who count alike. Red ticks: what always answering the class "
+            "that is more frequent in training would give.",
             figure=figure,
         )
 
 
 def draw_confusions(study: Study, numbers: Numbers) -> Iterator[Drawing]:
     """Yield confusion matrices per trial."""
+    again = ""
+    if any(answer.chosen.per_trial.n > answer.n_trials for answer in numbers.answers):
+        again = " A trial counts once for each fold that tested it."
     drawn = _grids(study, numbers, _confusion, width=2.5, height=2.3)
-    for part, figure in enumerate(drawn, start=1):
+    for part, (names, figure) in enumerate(drawn, start=1):
         yield Drawing(
             name=_numbered("confusions", part),
-            title="Confusion matrices",
-            caption="Trials by true class (rows) and answered class (columns), all folds together; "
-            "colours and percentages are shares of the true class, below them the number of "
-            "trials (the mean over seeds).",
+            title=_titled("Confusion matrices", names),
+            caption="Trials by true class (rows) and answered class (columns), all subjects and "
+            "folds pooled; colours and percentages are shares of the true class, below them the "
+            f"number of trials (the mean over seeds).{again}",
             figure=figure,
         )
 
@@ -87,10 +95,10 @@ def draw_confusions(study: Study, numbers: Numbers) -> Iterator[Drawing]:
 def draw_calibration(study: Study, numbers: Numbers) -> Iterator[Drawing]:
     """Yield reliability diagrams."""
     drawn = _grids(study, numbers, _reliability, width=2.6, height=2.5)
-    for part, figure in enumerate(drawn, start=1):
+    for part, (names, figure) in enumerate(drawn, start=1):
         yield Drawing(
             name=_numbered("calibration", part),
-            title="Calibration",
+            title=_titled("Calibration, per window", names),
             caption="Reliability of the answered probabilities per window: accuracy against the "
             f"probability of the answered class, in {N_BINS} bins of equal width; a point's area "
             "grows with its share of the windows. On the dashed line a 70 % is right 70 % of the "
@@ -108,12 +116,13 @@ def draw_curves(study: Study) -> Iterator[Drawing]:
         figure, panels = new_panels(1, len(some), width=3.0, height=2.7)
         for axis, variant in zip(panels[0], some, strict=True):
             _learning(axis, variant.curves)
-            axis.set_title(f"{variant.name} ({len(variant.curves)} units)")
+            axis.set_title(f"{variant.name} ({counted(len(variant.curves), 'unit')})")
         panels[0][0].legend(loc="best")
         n_units = max(len(variant.curves) for variant in some)
+        names = [variant.name for variant in some] if len(some) < len(learned) else []
         yield Drawing(
             name=_numbered("learning", part),
-            title="Learning curves",
+            title=_titled("Learning curves", names),
             caption="Mean negative log likelihood (nats, mean over targets) by epoch: thin lines "
             f"are folds and seeds (up to {n_units}), thick ones their median over the units that "
             "still train. Ticks at the bottom: the epoch that validation chose in each unit. "
@@ -140,13 +149,15 @@ def draw_differences(study: Study, numbers: Numbers) -> Iterator[Drawing]:
         axis.axvline(0.0, color=VERMILION, linestyle="--", linewidth=1.2)
         axis.set_title(target)
         axis.set_xlabel(f"difference in balanced accuracy\nfrom {study.variants[0].name!r}")
-    n_subjects = max(len(change.difference.by_subject) for change in changes)
+    n_subjects = [len(change.difference.by_subject) for change in changes]
+    few = few_in_words(n_subjects)
     yield Drawing(
         name="differences",
         title="What each change is worth",
         caption="Difference in balanced accuracy per trial from the first variant: the mean over "
-        f"the same {n_subjects} subjects, with 95 % intervals (bootstrap over subjects) and p "
-        "(signs tossed by subject, two-sided). Left of the dashed line the change costs.",
+        f"the {ranged(min(n_subjects), max(n_subjects), 'subject')} that both answered for, who "
+        "count alike, with 95 % intervals (bootstrap over subjects) and p (signs tossed by "
+        f"subject, two-sided). Left of the dashed line the change costs. {few}".rstrip(),
         figure=figure,
     )
 
@@ -158,8 +169,8 @@ def _grids(
     *,
     width: float,
     height: float,
-) -> Iterator[Figure]:
-    """Yield figures with a row a target and a column a variant, some variants a figure."""
+) -> Iterator[tuple[Sequence[str], Figure]]:
+    """Yield names of some variants, and their figure: a row a target, a column a variant."""
     by_place = {(answer.variant, answer.target): answer for answer in numbers.answers}
     names = [variant.name for variant in study.variants]
     targets = list(study.labels)
@@ -173,11 +184,16 @@ def _grids(
                 else:
                     axis.set_axis_off()
                     axis.text(0.5, 0.5, f"{name}\ndoes not answer {target}", ha="center")
-        yield figure
+        yield some if len(some) < len(names) else (), figure
 
 
 def _numbered(name: str, part: int) -> str:
     return name if part == 1 else f"{name}_{part}"
+
+
+def _titled(title: str, names: Sequence[str]) -> str:
+    """Return a title that names the variants of one of several figures."""
+    return f"{title} ({', '.join(names)})" if names else title
 
 
 def _forest(axis: Axes, *, names: Sequence[str], metrics: Sequence[Metric]) -> None:
@@ -213,7 +229,7 @@ def _subjects(axis: Axes, answer: Answer) -> None:
     )
     mean = float(np.mean(accuracies))
     axis.axvline(mean, color=BLUE, linewidth=1.0, alpha=0.6)
-    axis.set_xlim(0.0, 1.0)
+    axis.set_xlim(-0.03, 1.03)
     axis.set_title(f"{answer.variant}: {answer.target}\nmean {mean:.3f}")
     axis.set_xlabel("accuracy per trial")
 

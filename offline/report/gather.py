@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from offline.errors import RunError
 from offline.predictions import Predictions, concatenate, read_predictions
@@ -107,11 +109,12 @@ def _read_run(folder: Path, *, name: str, variant: str, cache: Path | None) -> S
     dataset = recipe.dataset.open()
     answers = _answers(counted)
     targets = answers["validation"]
+    design = replace(design_of(recipe, split), stimuli=_stimuli(targets))
     return Study(
         name=name,
         about=dataset.about,
         labels={target: dataset.labels[target] for target in targets},
-        design=design_of(recipe, split),
+        design=design,
         recipe=record.settings,
         versions=_versions(record),
         variants=(
@@ -120,6 +123,9 @@ def _read_run(folder: Path, *, name: str, variant: str, cache: Path | None) -> S
                 run_id=record.id,
                 answers=answers,
                 train_priors=_train_priors(counted),
+                recipe=record.settings,
+                commands=tuple(dict.fromkeys(one.command for one in record.sessions)),
+                n_people=_n_people(counted),
                 curves=tuple(_curve(unit, path) for unit, path in counted.items()),
                 choices=recipe.model.choices(),
                 maps=maps,
@@ -192,6 +198,29 @@ def _train_priors(folders: Mapping[Unit, Path]) -> Mapping[str, Mapping[str, Seq
         for target, shares in read_facts(folder).priors.items():
             found.setdefault(target, {})[unit.fold] = shares
     return found
+
+
+def _n_people(folders: Mapping[Unit, Path]) -> Mapping[str, tuple[int, int]]:
+    """Return how many subjects have each role in a fold, the fewest and the most."""
+    from offline.unit import read_facts
+
+    by_role: dict[str, list[int]] = {}
+    for folder in folders.values():
+        for role, subjects in read_facts(folder).subjects.items():
+            by_role.setdefault(role, []).append(len(subjects))
+    return {role: (min(n), max(n)) for role, n in by_role.items()}
+
+
+def _stimuli(
+    by_target: Mapping[str, tuple[Predictions, ...]],
+) -> Literal["named", "partly", "nameless"]:
+    """Return whether what was tested says what was shown."""
+    named = [
+        name != "" for said in by_target.values() for name in np.unique(said[0].stimulus).tolist()
+    ]
+    if all(named):
+        return "named"
+    return "partly" if any(named) else "nameless"
 
 
 def _curve(unit: Unit, folder: Path) -> Curve:

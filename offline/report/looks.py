@@ -15,6 +15,7 @@ from offline.models.contract import Network
 from offline.protocols.contract import Split
 from offline.recipe import Recipe
 from offline.report.study import ScalpMaps
+from offline.report.variants import sees_face
 from offline.runs.plan import Unit
 from offline.runs.record import read_record
 from offline.runs.trainer import open_run
@@ -67,14 +68,14 @@ def look_at_run(run: Path, units: Mapping[Unit, Path], cache: Path) -> tuple[Sca
     RunError
         The features are no longer those that the run began with.
     """
-    recipe = read_record(run).recipe()
-    sees_face = recipe.model.kind == "prior_dfcn" and recipe.windows.face and recipe.model.prior
-    if not sees_face and recipe.model.kind != "mtcnn":
+    record = read_record(run)
+    is_led_by_face = sees_face(record.settings)
+    if not is_led_by_face and record.settings["model"]["kind"] != "mtcnn":
         return ()
     recipe, table, split = open_run(run, cache)
     first_seed = min(unit.seed for unit in units)
     folders = {unit.fold: path for unit, path in units.items() if unit.seed == first_seed}
-    if sees_face:
+    if is_led_by_face:
         return (_prior_maps(recipe, table, split, folders),)
     return _entropy_maps(recipe, table, split, folders)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from scipy.stats import binomtest
 
@@ -25,11 +26,15 @@ class Answer:
         Which.
     by_checkpoint : mapping of str to Evaluation
         By whose weights answered.
+    n_trials : int
+        Different trials; a trial that was tested in several folds is several rows of
+        ``Evaluation.per_trial``.
     """
 
     variant: str
     target: str
     by_checkpoint: Mapping[Checkpoint, Evaluation]
+    n_trials: int
 
     @property
     def chosen(self) -> Evaluation:
@@ -39,10 +44,23 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Change:
-    """A variant minus the first one, in balanced accuracy per trial, over the same subjects."""
+    """A variant minus the first one, in balanced accuracy per trial, over the same subjects.
+
+    Parameters
+    ----------
+    variant, target : str
+        Which.
+    mean, first_mean : float
+        Over these subjects' own balanced accuracies, of the variant and of the first one. Each
+        subject counts alike, which it does not where all trials are pooled.
+    difference : Difference
+        Of the two.
+    """
 
     variant: str
     target: str
+    mean: float
+    first_mean: float
     difference: Difference
 
 
@@ -102,10 +120,18 @@ def wilson(row: SubjectRow) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def least_p(n_subjects: int) -> float:
+    """Return the smallest p that tossing signs, two-sided, can give for so many subjects."""
+    return min(1.0, 2.0 ** (1 - n_subjects))
+
+
 def _answer(variant: Variant, target: str) -> Answer:
+    said = variant.answers["validation"][target][0]
+    trials = zip(said.subject.tolist(), said.session.tolist(), said.trial.tolist(), strict=True)
     return Answer(
         variant=variant.name,
         target=target,
+        n_trials=len(set(trials)),
         by_checkpoint={
             checkpoint: evaluate(
                 by_target[target], train_prior=variant.train_priors[target], seed=_SEED
@@ -124,7 +150,13 @@ def _change(answer: Answer, reference: Answer) -> Change | None:
     difference = paired_difference(
         {name: one[name] for name in both}, {name: other[name] for name in both}, seed=_SEED
     )
-    return Change(variant=answer.variant, target=answer.target, difference=difference)
+    return Change(
+        variant=answer.variant,
+        target=answer.target,
+        mean=fmean(one[name] for name in both),
+        first_mean=fmean(other[name] for name in both),
+        difference=difference,
+    )
 
 
 def _by_subject(evaluation: Evaluation) -> dict[str, float]:

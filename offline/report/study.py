@@ -1,7 +1,7 @@
 """What a report is about: one question, put to several variants of a model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -87,6 +87,12 @@ class Variant:
         In tables: ``"full"``, ``"w/o PKE"``.
     run_id : str
         Hash that its folder is named after.
+    recipe : mapping
+        All its settings, as JSON holds them; empty where nobody asks what it is.
+    commands : tuple of str
+        What was typed to make it, in order.
+    n_people : mapping of str to (int, int)
+        By role, fewest and most subjects in a fold.
     answers : mapping
         By checkpoint and target, one `Predictions` of all folds for each seed.
     train_priors : mapping of str to mapping of str to sequence of float
@@ -107,6 +113,9 @@ class Variant:
     run_id: str
     answers: Mapping[Checkpoint, Mapping[str, tuple[Predictions, ...]]]
     train_priors: Mapping[str, Mapping[str, Sequence[float]]]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+    n_people: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
     choices: tuple[str, ...] = ()
     maps: tuple[ScalpMaps, ...] = ()
@@ -136,6 +145,8 @@ class Design:
         Folds.
     digest : str
         Of the split.
+    stimuli : {"named", "partly", "nameless"}
+        Whether the tested trials say what was shown.
     """
 
     protocol: str
@@ -146,6 +157,7 @@ class Design:
     test_chooses: bool
     n_folds: int
     digest: str
+    stimuli: Literal["named", "partly", "nameless"] = "named"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

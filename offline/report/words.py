@@ -1,19 +1,59 @@
-"""A study's design in words for people who were not there."""
+"""A study's design, and the names of its numbers, in words for people who were not there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from offline.plurals import counted, ranged
 from offline.report.study import Design, Study
 
+SCORES: Mapping[str, str] = {
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "f1_high": "F1 of {high!r}",
+    "macro_f1": "macro F1",
+    "macro_precision": "macro precision",
+    "macro_sensitivity": "macro sensitivity",
+}
+"""What scores are called, where ``high`` is the name of the last class."""
+
+TRIVIAL: Mapping[str, str] = {
+    "always_high": "always {high!r}",
+    "majority": "the most frequent class in training",
+    "last_label": "the label of the trial before",
+}
+"""What those are called who know nothing of the signals."""
+
+FEW_SUBJECTS = 5
+"""With fewer an interval over subjects is not to be believed."""
+
+_PROTOCOLS = {
+    "loso": "each subject is tested once, by a model that was trained on others",
+    "stimuli": "neither the tested subjects nor the tested stimuli were met in training",
+    "portions": "subjects are drawn into those who train, those who validate, those who are tested",
+    "trials": "whole trials are left out of training, of people whose other trials are in it",
+    "windows": "shuffled windows, wherever they come from",
+    "fixed_subjects": "listed subjects",
+    "fixed_trials": "listed trials",
+    "table": "as a table of its own says",
+}
 _KEPT_APART = {
     "subject": "Nobody who is tested was trained on: the answers are about new people.",
     "session": "No session that is tested was trained on.",
     "trial": "All windows of a trial have one role.",
     "stimulus": "No stimulus that is tested was shown in training.",
 }
-_SHARED = {
-    "subject": "The tested people's other trials were trained on: this says nothing of new people.",
-    "stimulus": "The tested stimuli were also shown in training, so that recognising a stimulus "
-    "helps.",
+_SAME_PEOPLE = "The tested people were also trained on: this says nothing of new people."
+_STIMULI = {
+    "named": "Stimuli are not kept apart: a tested one may also have been shown in training, and "
+    "recognising a stimulus helps.",
+    "partly": "Stimuli are not kept apart, and some trials name none: a tested one may also have "
+    "been shown in training, and recognising a stimulus helps.",
+    "nameless": "The trials name no stimulus, as where each is shown but once: stimuli could not "
+    "be kept apart, and if any was shown again, recognising it helped.",
+}
+_IN_A_FOLD = {
+    "train": "trains on",
+    "validation": "chooses epoch and temperature on",
+    "test": "tests",
 }
 
 
@@ -26,13 +66,18 @@ def describe(design: Design) -> list[str]:
         Of the study.
     """
     settings = ", ".join(f"{k} {v}" for k, v in design.settings.items() if k != "kind")
+    meaning = _PROTOCOLS.get(design.protocol)
     said = [
         f"Protocol `{design.protocol}`"
         + (f" ({settings})" if settings else "")
-        + f": {design.n_folds} folds, sharing out {design.level}s."
+        + (f", {meaning}" if meaning else "")
+        + f": {counted(design.n_folds, 'fold')}, sharing out {design.level}s."
     ]
     said += [text for group, text in _KEPT_APART.items() if group in design.disjoint]
-    said += [text for group, text in _SHARED.items() if group not in design.disjoint]
+    if "subject" not in design.disjoint:
+        said.append(_SAME_PEOPLE)
+    if "stimulus" not in design.disjoint:
+        said.append(_STIMULI[design.stimuli])
     if design.level == "window":
         said.append(
             "Windows of one trial are in several roles. They share the trial's label and what "
@@ -50,6 +95,22 @@ def describe(design: Design) -> list[str]:
     return said
 
 
+def people_in_words(n_people: Mapping[str, tuple[int, int]]) -> str:
+    """Return how many subjects have which role in a fold; "" where that is not known.
+
+    Parameters
+    ----------
+    n_people : mapping of str to (int, int)
+        By role, the fewest and the most.
+    """
+    said = [
+        f"{does} {ranged(*n_people[role], 'subject')}"
+        for role, does in _IN_A_FOLD.items()
+        if role in n_people
+    ]
+    return f"A fold {', '.join(said)}." if said else ""
+
+
 def labels_in_words(study: Study) -> list[str]:
     """Return what each target's classes are, a sentence each."""
     said = []
@@ -65,6 +126,45 @@ def labels_in_words(study: Study) -> list[str]:
             classes = ", ".join(label.classes)
         said.append(f"**{target}**: {classes}")
     return said
+
+
+def missing_in_words(n_missing: int) -> str:
+    """Return that units are missing."""
+    return f"{counted(n_missing, 'unit')} {'is' if n_missing == 1 else 'are'} missing"
+
+
+def few_in_words(n_subjects: Iterable[int]) -> str:
+    """Return what to think of intervals over so few subjects; "" where they are enough.
+
+    Parameters
+    ----------
+    n_subjects : iterable of int
+        Behind each interval.
+    """
+    fewest = min(n_subjects)
+    if fewest >= FEW_SUBJECTS:
+        return ""
+    if fewest == 1:
+        return "Of one subject there is no interval: the numbers say nothing of other people."
+    return (
+        f"Do not believe intervals over {fewest} subjects: a bootstrap over fewer than "
+        f"{FEW_SUBJECTS} is far too narrow."
+    )
+
+
+def counts_in_words(*, n_rows: int, n_trials: int) -> str:
+    """Return how many trials were counted, and that some were counted several times.
+
+    Parameters
+    ----------
+    n_rows : int
+        Trials, a trial once for each fold that tested it.
+    n_trials : int
+        Different ones.
+    """
+    if n_rows == n_trials:
+        return counted(n_trials, "trial")
+    return f"{counted(n_trials, 'trial')}, each once per fold that tested it: {n_rows} in all"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, stamps: Sequence[str]) -> str:

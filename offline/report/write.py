@@ -64,7 +64,11 @@ def _draw(study: Study, numbers: Numbers) -> Iterator[Drawing]:
     yield from draw_calibration(study, numbers)
     yield from draw_curves(study)
     for number, variant in enumerate(study.variants, start=1):
-        yield from draw_maps(variant, prefix=f"{number}_" if number > 1 else "")
+        yield from draw_maps(
+            variant,
+            prefix=f"{number}_" if number > 1 else "",
+            simulated=study.about.simulated,
+        )
 
 
 def _record(study: Study, numbers: Numbers, drawings: Sequence[Drawing]) -> dict[str, Any]:
@@ -79,6 +83,8 @@ def _record(study: Study, numbers: Numbers, drawings: Sequence[Drawing]) -> dict
             variant.name: {
                 "run": variant.run_id,
                 "n_missing": variant.n_missing,
+                "recipe": dict(variant.recipe),
+                "commands": list(variant.commands),
                 "choices": list(variant.choices),
             }
             for variant in study.variants
@@ -87,6 +93,7 @@ def _record(study: Study, numbers: Numbers, drawings: Sequence[Drawing]) -> dict
             {
                 "variant": answer.variant,
                 "target": answer.target,
+                "n_trials": answer.n_trials,
                 "by_checkpoint": {
                     checkpoint: evaluation.model_dump(mode="json")
                     for checkpoint, evaluation in answer.by_checkpoint.items()
@@ -98,6 +105,8 @@ def _record(study: Study, numbers: Numbers, drawings: Sequence[Drawing]) -> dict
             {
                 "variant": change.variant,
                 "target": change.target,
+                "mean_over_subjects": change.mean,
+                "mean_over_subjects_of_the_first": change.first_mean,
                 "value": change.difference.value.model_dump(),
                 "p": change.difference.p,
                 "by_subject": dict(change.difference.by_subject),

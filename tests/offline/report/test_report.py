@@ -1,3 +1,4 @@
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -6,9 +7,19 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from sklearn.metrics import balanced_accuracy_score
-from synthetic_study import TARGETS, make_maps, make_study, make_variant
+from synthetic_study import (
+    RECIPE,
+    TARGETS,
+    make_maps,
+    make_predictions,
+    make_study,
+    make_variant,
+)
 
-from offline.report.numbers import count, wilson
+from offline.changes import with_changes
+from offline.report.numbers import count, least_p, wilson
+from offline.report.study import Study
+from offline.report.variants import changed, sees_face
 from offline.report.words import describe, table
 from offline.report.write import write_report
 
@@ -125,6 +136,122 @@ def test_a_variant_that_answers_one_target_has_no_number_for_the_other(tmp_path:
     valence, arousal = text.split("### Arousal, per trial")
     assert "**single task**" in valence
     assert "**single task**" not in arousal.split("## Which epoch")[0]
+
+
+def _text(study: Study, out: Path) -> str:
+    return write_report([study], out).read_text()
+
+
+def _of_people(n_subjects: int) -> Study:
+    """Return a study of a full model and one that is right as often."""
+    study = make_study(rates={"full": 0.7, "alike": 0.7})
+    said = {
+        t: (make_predictions(0.7, seed=i, n_subjects=n_subjects),) for i, t in enumerate(TARGETS)
+    }
+    variants = [replace(variant, answers={"validation": said}) for variant in study.variants]
+    return replace(study, variants=tuple(variants))
+
+
+def test_every_variant_is_told_by_what_it_is_and_what_it_changes(tmp_path: Path) -> None:
+    study = make_study(rates={"full": 0.7, "w/o PKE": 0.6})
+    full, blind = study.variants
+    blind = replace(blind, recipe=with_changes(RECIPE, {"model.prior": False, "seeds": [0, 1]}))
+    text = _text(replace(study, variants=(full, blind)), tmp_path)
+    opening = text.split("## What came of it")[0]
+    rows = {line.split("**")[1]: line for line in opening.splitlines() if line.startswith("| **")}
+    for words in ("(`prior_dfcn`)", "32 channels", "and face", "3 s every 1.5 s", "1 to 4 windows"):
+        assert words in rows["full"]
+    assert "at most 30; number" in rows["full"]
+    assert "and face" not in rows["w/o PKE"]
+    assert "| 0, 1 |" in rows["w/o PKE"]
+    assert "`model.prior: false` (not `true`)" in opening
+    assert "`seeds: [0, 1]` (not `[0]`)" in opening
+    assert "A fold trains on 5 subjects, chooses epoch and temperature on 2 subjects" in opening
+    assert "training.max_epochs=12" in text.split("## Where it comes from")[1]
+
+
+def test_the_face_is_named_only_where_answers_depend_on_it(tmp_path: Path) -> None:
+    study = make_study(rates={"full": 0.7})
+    assert "(used: EEG and face)" in _text(study, tmp_path / "with")
+    without = replace(study.variants[0], recipe=with_changes(RECIPE, {"model.prior": False}))
+    text = _text(replace(study, variants=(without,)), tmp_path / "without")
+    assert "(used: EEG)" in text
+    assert sees_face(RECIPE)
+    assert not sees_face(with_changes(RECIPE, {"model": {"kind": "mtcnn"}}))
+
+
+def test_changes_are_the_settings_that_differ_and_a_part_of_another_kind_is_one() -> None:
+    new = with_changes(RECIPE, {"model": {"kind": "svm"}, "training.modality_dropout": {}})
+    assert changed(new, RECIPE) == {
+        "model": ("prior_dfcn", "{kind: svm}"),
+        "training.modality_dropout.face": ("0.3", "not set"),
+    }
+    assert changed({**RECIPE, "bundle": {"name": "mine"}}, RECIPE) == {}
+
+
+def test_pooled_numbers_are_told_from_means_over_subjects(honest: Path) -> None:
+    text = honest.read_text()
+    assert "are **pooled**" in text
+    assert "Pooled over 8 subjects, 160 trials; " in text
+    record = json.loads((honest.parent / "report.json").read_text())["studies"][0]
+    for change in record["changes"]:
+        one, other = change["mean_over_subjects"], change["mean_over_subjects_of_the_first"]
+        assert one - other == pytest.approx(change["value"]["value"])
+        assert f"| {one:.3f} | {other:.3f} | {one - other:+.3f} [" in text
+
+
+@pytest.mark.parametrize(("n_subjects", "warned"), [(1, True), (4, True), (5, False)])
+def test_intervals_over_few_subjects_come_with_a_warning(
+    tmp_path: Path, n_subjects: int, warned: bool
+) -> None:
+    text = _text(_of_people(n_subjects), tmp_path)
+    words = "Of one subject there is no interval" if n_subjects == 1 else "Do not believe intervals"
+    assert text.count(words) == (7 if warned else 0)  # 4 tables, the changes, 2 figures
+
+
+def test_the_least_p_of_tossed_signs_is_all_of_them_alike() -> None:
+    n_subjects = 4
+    sums = [abs(sum(signs)) for signs in itertools.product((-1, 1), repeat=n_subjects)]
+    assert least_p(n_subjects) == sums.count(n_subjects) / len(sums)
+
+
+def test_a_trial_that_several_folds_tested_is_said_to_count_so_often(tmp_path: Path) -> None:
+    study = make_study(leaky=True, rates={"full": 0.7})
+    (variant,) = study.variants
+    said = make_predictions(0.7, seed=0)
+    said = replace(said, fold=np.where(said.window % 2, "1", "2"))
+    priors = {target: {"1": [0.4, 0.6], "2": [0.4, 0.6]} for target in TARGETS}
+    answers = {"validation": dict.fromkeys(TARGETS, (said,))}
+    variant = replace(variant, answers=answers, train_priors=priors)
+    text = _text(replace(study, variants=(variant,)), tmp_path)
+    assert "160 trials, each once per fold that tested it: 320 in all" in text
+    assert "per trial **and fold**" in text
+    assert "A trial counts once for each fold that tested it." in text
+
+
+def test_trials_without_a_stimulus_are_not_said_to_share_one() -> None:
+    design = make_study().design
+    said = " ".join(describe(replace(design, stimuli="nameless")))
+    assert "The trials name no stimulus" in said
+    assert "a tested one may" not in said
+    assert "some trials name none" in " ".join(describe(replace(design, stimuli="partly")))
+
+
+def test_a_map_comes_with_a_caution(leaky: Path) -> None:
+    lines = leaky.read_text().splitlines()
+    (caption,) = [x for x in lines if x.startswith("**Figure") and "goes with the face" in x]
+    assert "not a place in the brain" in caption
+    assert "what the simulator put in" in caption
+
+
+def test_another_model_is_not_said_to_be_otherwise_the_same(tmp_path: Path) -> None:
+    study = make_study(rates={"full": 0.7, "SVM": 0.7})
+    full, svm = study.variants
+    svm = replace(
+        svm, recipe=with_changes(RECIPE, {"model": {"kind": "svm"}}), choices=("C is 1.",)
+    )
+    text = _text(replace(study, variants=(full, svm)), tmp_path)
+    assert "**SVM**\n\n- C is 1." in text
 
 
 def test_missing_units_are_said_in_the_opening(tmp_path: Path) -> None:
