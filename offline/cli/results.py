@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from rtaffect.manifest import Metric
 
 _SCORES = ("balanced_accuracy", "accuracy", "macro_f1", "f1_high")
+_LEGEND = (
+    "Below a score: 95 % interval over subjects. p: as good with shuffled labels. Italic: knows "
+    "nothing of the signals."
+)
 
 
 def print_results(
@@ -70,35 +74,50 @@ def print_studies(
 def _print_study(
     study: "Study", numbers: "Numbers", console: Console, levels: Sequence[str]
 ) -> None:
+    from offline.report.words import few_in_words, missing_in_words
+
     console.print(f"\n[bold]{escape(study.name)}[/] on {escape(study.about.title)}")
     for stamp in study.stamps:
         console.print(stamp, style="bold red", markup=False, highlight=False)
     if study.n_missing:
-        console.print(f"NOT FINISHED: {study.n_missing} units are missing.", style="bold red")
+        console.print(f"NOT FINISHED: {missing_in_words(study.n_missing)}.", style="bold red")
     for target in study.labels:
         for per in levels:
             console.print(_table(target, per, numbers.of(target)))
+    console.print(_LEGEND, markup=False, highlight=False)
+    if few := few_in_words(answer.chosen.n_subjects for answer in numbers.answers):
+        console.print(few, style="bold", markup=False, highlight=False)
 
 
 def _table(target: str, per: str, answers: "Sequence[Answer]") -> Table:
-    first = _level(answers[0], per)
-    high = answers[0].chosen.classes[-1]
-    prevalence = first.scores["prevalence"].value
+    from offline.plurals import counted
+    from offline.report.words import SCORES, TRIVIAL, counts_in_words
+
+    one, first = answers[0], _level(answers[0], per)
+    high = one.chosen.classes[-1]
+    n_rows = (
+        counts_in_words(n_rows=first.n, n_trials=one.n_trials)
+        if per == "trial"
+        else counted(first.n, "window")
+    )
     table = Table(
-        title=f"{target}, per {per}: {answers[0].chosen.n_subjects} subjects, n = {first.n}, "
-        f"{prevalence:.1%} are {high!r}",
+        title=f"{escape(target)}, per {per}: {counted(one.chosen.n_subjects, 'subject')}, "
+        f"{n_rows}; {first.scores['prevalence'].value:.1%} are {escape(repr(high))}",
         title_justify="left",
     )
-    table.add_column("[95 % over subjects]")
+    table.add_column("")
     for score in _SCORES:
-        table.add_column(score.replace("_", " "), justify="right")
+        table.add_column(escape(SCORES[score].format(high=high)), justify="right")
     table.add_column("p", justify="right")
     for answer in answers:
         level = _level(answer, per)
         p = f"{level.p['balanced_accuracy']:.3f}" if "balanced_accuracy" in level.p else ""
-        table.add_row(escape(answer.variant), *_cells(level.scores), p, style="bold")
+        n_subjects = answer.chosen.n_subjects
+        of = "" if n_subjects == one.chosen.n_subjects else f" ({counted(n_subjects, 'subject')})"
+        table.add_row(escape(answer.variant) + of, *_cells(level.scores), p, style="bold")
     for name, scores in first.trivial.items():
-        table.add_row(name.replace("_", " "), *_cells(scores), "", style="italic")
+        said = escape(TRIVIAL[name].format(high=high))
+        table.add_row(said, *_cells(scores), "", style="italic")
     return table
 
 
@@ -113,7 +132,7 @@ def _cells(scores: "Mapping[str, Metric]") -> list[str]:
 def _cell(metric: "Metric") -> str:
     if metric.ci_low is None or metric.ci_high is None:
         return f"{metric.value:.3f}"
-    return f"{metric.value:.3f} \\[{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
+    return f"{metric.value:.3f}\n{metric.ci_low:.3f}-{metric.ci_high:.3f}"
 
 
 def _record(study: "Study", numbers: "Numbers") -> dict[str, object]:

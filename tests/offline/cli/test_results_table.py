@@ -1,0 +1,67 @@
+"""Results on a terminal are read by people who know neither the columns nor the classes."""
+
+from dataclasses import replace
+from io import StringIO
+
+from rich.console import Console
+from synthetic_study import TARGETS, make_predictions, make_study
+
+from offline.cli.results import print_studies
+from offline.report.study import Study
+
+
+def printed(study: Study, *, width: int = 160) -> str:
+    out = StringIO()
+    print_studies([study], Console(file=out, width=width), levels=("trial", "window"))
+    return out.getvalue()
+
+
+def with_answers(study: Study, *, n_subjects: int, n_trials: int = 20) -> Study:
+    said = make_predictions(0.7, seed=0, n_subjects=n_subjects, n_trials=n_trials, n_windows=1)
+    said = replace(said, classes=("calm", "tense"))
+    answers = {"validation": dict.fromkeys(TARGETS, (said,))}
+    return replace(study, variants=(replace(study.variants[0], answers=answers),))
+
+
+def test_classes_have_their_names_and_columns_a_legend() -> None:
+    told = printed(with_answers(make_study(), n_subjects=8))
+    assert "F1 of 'tense'" in told
+    assert "always 'tense'" in told
+    assert "high" not in told
+    assert "are 'tense'" in told
+    assert told.count("95 % interval over subjects. p: as good with shuffled labels") == 1
+
+
+def test_few_subjects_are_warned_of_once() -> None:
+    assert "Do not believe" not in printed(with_answers(make_study(), n_subjects=5))
+    assert printed(with_answers(make_study(), n_subjects=3)).count("Do not believe") == 1
+
+
+def test_one_is_not_plural() -> None:
+    told = printed(with_answers(make_study(), n_subjects=1, n_trials=1))
+    assert "valence, per trial: 1 subject, 1 trial; " in told
+    assert "valence, per window: 1 subject, 1 window; " in told
+    study = make_study(rates={"full": 0.7})
+    one = replace(study, variants=(replace(study.variants[0], n_missing=1),))
+    assert "NOT FINISHED: 1 unit is missing." in printed(one)
+
+
+def test_a_row_of_fewer_subjects_says_so() -> None:
+    study = make_study(rates={"full": 0.7, "stopped": 0.7})
+    few = with_answers(study, n_subjects=6).variants[0]
+    few = replace(
+        few,
+        name="stopped",
+        answers={
+            "validation": {
+                t: (replace(s[0], classes=("low", "high")),)
+                for t, s in few.answers["validation"].items()
+            }
+        },
+    )
+    assert "stopped (6 subjects)" in printed(replace(study, variants=(study.variants[0], few)))
+
+
+def test_a_narrow_terminal_cuts_no_number() -> None:
+    study = make_study(rates={"a variant with a long name": 0.7})
+    assert "…" not in printed(study, width=80)
