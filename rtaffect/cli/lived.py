@@ -56,13 +56,10 @@ def decoded_live_by(bundles: Mapping[str, str]) -> str:
     bundles : mapping of str to str
         Their names, by digest.
     """
-    from rtaffect.bundle import load_bundle, shipped_bundles
-
-    shipped = {load_bundle(path).digest: name for name, path in shipped_bundles().items()}
     models = " and ".join(_model(name, digest) for digest, name in bundles.items())
     if len(bundles) > 1:
         how = "Give them with `--session FILE`, a session file that names all of them."
-    elif found := shipped.get(next(iter(bundles))):
+    elif found := shipped_model_of(bundles):
         how = f"Give it with `--bundle {found}`."
     else:
         how = (
@@ -70,6 +67,20 @@ def decoded_live_by(bundles: Mapping[str, str]) -> str:
             "FOLDER` says its digest), or with `--session FILE`, the session file."
         )
     return f"This session was decoded live by {models}. {how}"
+
+
+def shipped_model_of(bundles: Mapping[str, str]) -> str | None:
+    """Return the shipped bundle that decoded a session live; None for several and for others.
+
+    Parameters
+    ----------
+    bundles : mapping of str to str
+        Names of what decoded it, by digest.
+    """
+    from rtaffect.bundle import load_bundle, shipped_bundles
+
+    shipped = {load_bundle(path).digest: name for name, path in shipped_bundles().items()}
+    return shipped.get(next(iter(bundles))) if len(bundles) == 1 else None
 
 
 def _model(name: str, digest: str) -> str:

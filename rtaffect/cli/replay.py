@@ -34,7 +34,8 @@ def replay(
         Path | None, typer.Option(help="Session file; else the EEG stream is found by itself.")
     ] = None,
     bundle: Annotated[
-        str | None, typer.Option(help="Model; else the session's, or a shipped one that fits.")
+        str | None,
+        typer.Option(help="Model; else that of the session, or a shipped one that fits."),
     ] = None,
     speed: Annotated[
         str | None,
@@ -127,12 +128,13 @@ def _wanted(
     settings: "Session | None", bundle: str | None, source: "RecordingSource", *, interpolate: bool
 ) -> "tuple[DecoderSettings, ...]":
     from rtaffect.cli.choosing import fitting_bundle
-    from rtaffect.cli.lived import decoded_live_by
+    from rtaffect.cli.lived import decoded_live_by, shipped_model_of
     from rtaffect.cli.running import tell
     from rtaffect.config.session import DecoderSettings
 
     if bundle is None and settings is not None:
         return settings.decoders
+    bundle = bundle or shipped_model_of(source.bundles)
     if bundle is None:
         names = {modality: info.ch_names for modality, info in source.infos.items()}
         try:

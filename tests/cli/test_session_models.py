@@ -76,10 +76,12 @@ def test_where_no_shipped_model_fits_the_sessions_own_is_named(
     helps(said, ["No shipped model fits", f"decoded live by {named(mine)}", "--bundle FOLDER"])
 
 
-def test_a_shipped_model_is_named_as_its_option_takes_it(tmp_path: Path, mine: Bundle) -> None:
+def test_a_shipped_model_is_taken_again_or_named(tmp_path: Path, mine: Bundle) -> None:
     record(tmp_path / "session.xdf", load_bundle(find_bundle("prior-dfcn-eeg")))
     said = rtaffect("replay", "session.xdf", "--bundle", str(mine.path), folder=tmp_path)
     assert "Give it with `--bundle prior-dfcn-eeg`." in said.text
+    said = rtaffect("replay", "session.xdf", folder=tmp_path)
+    assert "bundle: prior-dfcn-eeg Error" in said.text  # this file lacks its channels
 
 
 def test_one_model_of_several_gives_its_own_estimates(tmp_path: Path, mine: Bundle) -> None:
