@@ -10,7 +10,17 @@ from rtaffect.manifest import DataSet, Metric, Rest, Slices, Target, Training
 LEAKY = "[LEAKY]"
 """In the title of every bundle whose test set took part in training or selection."""
 
+FEW_PEOPLE = 5
+"""With fewer an interval over people is not to be believed."""
+
 _WIDTH = 100
+
+_NAMES = {
+    "f1_high": "F1 of {high!r}",
+    "always_high_f1_high": "F1 of always {high!r}",
+    "prevalence": "share of {high!r}",
+}
+"""What metrics are called whose names hold no class."""
 
 _ROLES = {
     "train": "trained on",
@@ -78,7 +88,7 @@ def write_card(
         f"Input: {_inputs(windows)}. {_looks_back(windows, slices)}{_needs(rest)}",
         _answers(targets),
         _protocol(training),
-        _results(training, len(training.participants.get("test", ()))),
+        _results(training, targets),
         "What the paper leaves open, and what is taken here:\n" + _list(choices),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -185,11 +195,12 @@ def _protocol(training: Training) -> str:
     return _filled(" ".join(word for word in words if word))
 
 
-def _results(training: Training, n_test: int) -> str:
+def _results(training: Training, targets: Mapping[str, Target]) -> str:
     if not any(training.metrics.values()):
         return "How well it does was not measured."
     n_folds, fold = training.protocol.get("n_folds", 1), training.protocol.get("fold")
     what = _shares_out(training)
+    n_test = len(training.participants.get("test", ()))
     heading = f"On {counted(n_test, 'person', 'people')} tested"
     if n_folds != 1:
         without = "them" if what == "people" else f"these {what}, but not without their people"
@@ -198,6 +209,8 @@ def _results(training: Training, n_test: int) -> str:
             f"{without} (this one is of fold {fold})"
         )
     heading += ", with 95 % intervals over people where there are any"
+    if n_folds == 1 and n_test < FEW_PEOPLE:
+        heading += f" (over fewer than {FEW_PEOPLE} people do not believe them)"
     if training.leaky:
         heading = "LEAKY numbers, not to be believed"
     heading += ", counted per window unless they say per trial"
@@ -205,21 +218,23 @@ def _results(training: Training, n_test: int) -> str:
         heading += " (a trial counts once for each fold in which windows of it were tested)"
     lines = []
     for target, metrics in training.metrics.items():
-        known = [_said(n, m) for n, m in metrics.items() if not n.startswith(_BLIND)]
-        blind = [_said(n, m) for n, m in metrics.items() if n.startswith(_BLIND)]
+        high = targets[target].classes[-1]
+        known = [_said(n, m, high) for n, m in metrics.items() if not n.startswith(_BLIND)]
+        blind = [_said(n, m, high) for n, m in metrics.items() if n.startswith(_BLIND)]
         lines.append(f"{target}: {', '.join(known)}" if known else target)
         if blind:
             lines.append(f"{target}, without looking at anybody: {', '.join(blind)}")
     return f"{_filled(heading + ':')}\n{_list(lines)}"
 
 
-def _said(name: str, metric: Metric) -> str:
+def _said(name: str, metric: Metric, high: str) -> str:
     interval = (
         f" [{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
         if metric.ci_low is not None and metric.ci_high is not None
         else ""
     )
-    return f"{name.replace('_', ' ')} {metric.value:.3f}{interval}"
+    words = _NAMES[name].format(high=high) if name in _NAMES else name.replace("_", " ")
+    return f"{words} {metric.value:.3f}{interval}"
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from offline.card import FEW_PEOPLE
 from offline.plurals import counted, ranged
 from offline.report.study import Design, Study
 
@@ -21,9 +22,6 @@ TRIVIAL: Mapping[str, str] = {
     "last_label": "the label of the trial before",
 }
 """What those are called who know nothing of the signals."""
-
-FEW_SUBJECTS = 5
-"""With fewer an interval over subjects is not to be believed."""
 
 _PROTOCOLS = {
     "loso": "each subject is tested once, by a model that was trained on others",
@@ -142,13 +140,13 @@ def few_in_words(n_subjects: Iterable[int]) -> str:
         Behind each interval.
     """
     fewest = min(n_subjects)
-    if fewest >= FEW_SUBJECTS:
+    if fewest >= FEW_PEOPLE:
         return ""
     if fewest == 1:
         return "Of one subject there is no interval: the numbers say nothing of other people."
     return (
         f"Do not believe intervals over {fewest} subjects: a bootstrap over fewer than "
-        f"{FEW_SUBJECTS} is far too narrow."
+        f"{FEW_PEOPLE} is far too narrow."
     )
 
 

@@ -71,9 +71,10 @@ def test_an_honest_card_holds_its_facts() -> None:
         "valence: low 43% (-1 to 0), high 57% (0 to 1)",
         "emotion: joy 50%, fear 50%",
         "Protocol: loso. The epoch was chosen on the validation people",
-        "On 2 people tested, with 95 % intervals over people where there are any, counted per "
-        "window unless they say per trial: - valence: balanced accuracy 0.561 [0.490, 0.630]",
-        "valence, without looking at anybody: trivial accuracy 0.570, prevalence 0.570",
+        "On 2 people tested, with 95 % intervals over people where there are any (over fewer than "
+        "5 people do not believe them), counted per window unless they say per trial: - valence: "
+        "balanced accuracy 0.561 [0.490, 0.630]",
+        "valence, without looking at anybody: trivial accuracy 0.570, share of 'high' 0.570",
         "- The band edges are ours. - Dropout is 0.2.",
     ):
         assert words in card
@@ -124,6 +125,20 @@ def test_a_card_of_known_people_does_not_speak_of_new_ones() -> None:
     assert "validation trials, and the test trials were looked at once" in card
     assert "a model trained without these trials, but not without their people" in card
     assert "On the test people" not in card
+
+
+def test_intervals_over_enough_people_are_not_warned_of() -> None:
+    people = {"train": ("a",), "validation": ("b",), "test": ("c", "d", "e", "f", "g")}
+    card = _card(_training(participants=people))
+    assert "On 5 people tested" in card
+    assert "do not believe them" not in card
+
+
+def test_a_metric_of_one_class_names_it() -> None:
+    metrics = {"emotion": {"f1_high": Metric(value=0.5), "always_high_f1_high": Metric(value=0.6)}}
+    card = _card(_training(metrics=metrics))
+    assert "F1 of 'fear' 0.500" in card
+    assert "F1 of always 'fear' 0.600" in card
 
 
 def test_one_person_and_one_window_are_not_plural() -> None:
