@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +37,15 @@ class Pretend:
     always_dies_in: str = ""
     fails_in: str = ""
     fills_disk_in: str = ""
+    lasts_in: str = ""
+    """Far longer than all others: until somebody ends its process."""
 
     def __call__(self, unit: Unit, *, run: Path, folder: Path, reporter: Reporter) -> None:
         checkpoint = folder / CHECKPOINT
         n_done = json.loads(checkpoint.read_text())["n_done"] if checkpoint.exists() else 0
         note(self.log, f"{unit.fold} from {n_done}")
+        if unit.fold == self.lasts_in:
+            time.sleep(60.0)
         for number in range(n_done + 1, N_EPOCHS + 1):
             draft = folder / f"{CHECKPOINT}.draft"
             draft.write_text(json.dumps({"n_done": number}))

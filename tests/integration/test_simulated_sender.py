@@ -50,8 +50,12 @@ def source_id(request: pytest.FixtureRequest) -> str:
     return f"{request.node.name}-{os.getpid()}"
 
 
+def found_by(source_id: str) -> list[pylsl.StreamInfo]:
+    return pylsl.resolve_byprop("source_id", source_id, timeout=PATIENCE_S)
+
+
 def inlet(source_id: str) -> pylsl.StreamInlet:
-    found = pylsl.resolve_byprop("source_id", source_id, timeout=PATIENCE_S)
+    found = found_by(source_id)
     assert len(found) == 1
     opened = pylsl.StreamInlet(found[0], recover=False, processing_flags=0)
     opened.open_stream(timeout=PATIENCE_S)
@@ -108,6 +112,10 @@ def test_a_dead_senders_outlet_is_gone_and_returns_under_its_name(source_id: str
         uid = first.info(PATIENCE_S).uid()
         with pytest.raises(LostError):
             pull(first, lambda _: False)
+        # For a moment the dead one may still be found.
+        deadline = local_clock() + PATIENCE_S
+        while [found.uid() for found in found_by(f"{source_id}-eeg")] == [uid]:
+            assert local_clock() < deadline
         again = inlet(f"{source_id}-eeg")
         assert again.info(PATIENCE_S).uid() != uid
         pull(again, lambda n: n >= 32)

@@ -148,6 +148,6 @@ def test_quick_takes_few_subjects_and_one_epoch() -> None:
 
 def test_an_unknown_variant_is_refused_with_the_known_ones() -> None:
     path = PAPERS["mtcnn"].honest_sweep
-    with pytest.raises(ConfigError, match="PSD only, DE only"):
+    with pytest.raises(ConfigError, match=r"'PSD only' 'DE only'.*got 'psd only'"):
         chosen_recipes(path, changes=[], variants=["psd only"])
     assert list(chosen_recipes(path, changes=[], variants=["PSD only"])) == ["PSD only"]
