@@ -1,5 +1,7 @@
 """Maps over the scalp: where a network looked (Zheng et al. 2023, Fig. 2), what it saw."""
 
+from collections.abc import Iterator, Sequence
+
 import mne
 import numpy as np
 import numpy.typing as npt
@@ -22,23 +24,40 @@ _CAUTION = (
 _SIMULATED = "Nobody was measured: the map shows what the simulator put in."
 
 
-def draw_maps(variant: Variant, *, prefix: str, simulated: bool) -> list[Drawing]:
-    """Return one drawing for each of the variant's maps; none if it has none.
+def draw_maps(variants: Sequence[Variant], *, simulated: bool) -> Iterator[Drawing]:
+    """Draw the maps of all variants; one that several have alike is drawn once.
 
     Parameters
     ----------
-    variant : Variant
-        Whose.
-    prefix : str
-        Of the names of their files.
+    variants : sequence of Variant
+        Whose. Those that see the same features have the same brain maps.
     simulated : bool
         Nobody was measured, and captions say so.
     """
     caution = f"{_CAUTION} {_SIMULATED}" if simulated else _CAUTION
-    return [
-        _draw(maps, name=f"{prefix}maps_{i}", of=variant.name, caution=caution)
-        for i, maps in enumerate(variant.maps, start=1)
-    ]
+    drawn: list[tuple[str, ScalpMaps, list[str]]] = []
+    for number, variant in enumerate(variants, start=1):
+        prefix = f"{number}_" if number > 1 else ""
+        for i, maps in enumerate(variant.maps, start=1):
+            for _, before, owners in drawn:
+                if _alike(before, maps):
+                    owners.append(variant.name)
+                    break
+            else:
+                drawn.append((f"{prefix}maps_{i}", maps, [variant.name]))
+    for name, maps, owners in drawn:
+        yield _draw(maps, name=name, of=", ".join(owners), caution=caution)
+
+
+def _alike(one: ScalpMaps, other: ScalpMaps) -> bool:
+    return (one.caption, one.ch_names, list(one.panels)) == (
+        other.caption,
+        other.ch_names,
+        list(other.panels),
+    ) and all(
+        np.array_equal(panel, other.panels[name], equal_nan=True)
+        for name, panel in one.panels.items()
+    )
 
 
 def _draw(maps: ScalpMaps, *, name: str, of: str, caution: str) -> Drawing:

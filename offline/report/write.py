@@ -63,12 +63,7 @@ def _draw(study: Study, numbers: Numbers) -> Iterator[Drawing]:
     yield from draw_confusions(study, numbers)
     yield from draw_calibration(study, numbers)
     yield from draw_curves(study)
-    for number, variant in enumerate(study.variants, start=1):
-        yield from draw_maps(
-            variant,
-            prefix=f"{number}_" if number > 1 else "",
-            simulated=study.about.simulated,
-        )
+    yield from draw_maps(study.variants, simulated=study.about.simulated)
 
 
 def _record(study: Study, numbers: Numbers, drawings: Sequence[Drawing]) -> dict[str, Any]:

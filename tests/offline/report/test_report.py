@@ -17,6 +17,7 @@ from synthetic_study import (
 )
 
 from offline.changes import with_changes
+from offline.report.brain import draw_maps
 from offline.report.numbers import count, least_p, wilson
 from offline.report.study import Study
 from offline.report.variants import changed, sees_face
@@ -35,6 +36,21 @@ def leaky(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report([make_study(simulated=False)], tmp_path_factory.mktemp("honest"))
+
+
+def test_maps_that_variants_have_alike_are_drawn_once() -> None:
+    maps = make_maps()
+    front, back = maps.panels.items()
+    other = replace(maps, panels=dict([front, (back[0], 2.0 * back[1])]))
+    first, second, *_ = make_study().variants
+    three = [
+        replace(first, name="full", maps=(maps,)),
+        replace(second, name="other", maps=(other,)),
+        replace(second, name="same", maps=(make_maps(),)),
+    ]
+    drawings = list(draw_maps(three, simulated=False))
+    assert [d.name for d in drawings] == ["maps_1", "2_maps_1"]
+    assert drawings[0].title.endswith("(full, same)")
 
 
 def test_the_headline_is_the_share_of_right_trials() -> None:
