@@ -123,6 +123,13 @@ def read_split_table(path: Path, *, leaky: bool = False) -> tuple[Items, Split]:
         item = numbers.setdefault(key, len(numbers))
         roles = folds.setdefault(row.get("fold", "1"), {role: [] for role in ROLES})
         roles[row["role"]].append(item)
+    for subject, session, name in stimuli:
+        if session and (subject, "", name) in stimuli:  # it may be the same trial, in two roles
+            msg = (
+                f"{path} must name the session of trial {name} of {subject} in every line or in "
+                f"none: some say {session}, others nothing."
+            )
+            raise DataError(msg)
     items = Items(
         level="window" if has_windows else "trial",
         subject=tuple(key[0] for key in numbers),
@@ -187,9 +194,16 @@ def write_items(file: TextIO, items: Items) -> None:
 
 
 def kept_apart(items: Items, folds: tuple[Fold, ...]) -> tuple[str, ...]:
-    """Return the groups of which no member has two roles in any fold."""
+    """Return the groups of which no member has two roles in any fold.
+
+    Of stimuli that is only known where every item in a role has the name of its own.
+    """
+    used = {row for fold in folds for role in ROLES for row in getattr(fold, role)}
+    nameless = any(items.stimulus[row] == "" for row in used)
     found = []
     for group in GROUPS:
+        if group == "stimulus" and nameless:
+            continue
         keys = list(items.keys(group))
         members = [[{keys[row] for row in getattr(fold, role)} for role in ROLES] for fold in folds]
         if all(len(set.union(*sets)) == sum(map(len, sets)) for sets in members):

@@ -123,6 +123,24 @@ def test_a_table_says_which_groups_it_keeps_apart(tmp_path: Path) -> None:
     split.prove(items)
 
 
+def test_a_table_without_names_of_stimuli_does_not_claim_to_keep_them_apart(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("subject,trial,role\na,1,train\nb,1,validation\nc,1,test\n")
+    _, split = read_split_table(path)
+    assert split.disjoint == ("subject", "session", "trial")
+
+
+def test_a_table_that_names_a_trials_session_only_sometimes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "subject,session,trial,role\na,1,1,train\na,,1,test\na,1,2,validation\nb,,1,test\n"
+    )
+    with pytest.raises(DataError, match="in every line or in none: some say 1, others nothing"):
+        read_split_table(path)
+
+
 def test_a_table_that_leaks_is_read_and_does_not_prove_itself(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(
