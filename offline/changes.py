@@ -24,7 +24,7 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(msg)
         try:
             found[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
             msg = f"The value of {key} must be YAML, got {value!r}."
             raise ConfigError(msg) from error
     return found

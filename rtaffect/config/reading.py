@@ -245,8 +245,10 @@ def _below(owners: list[type[BaseModel]], part: str | int) -> list[type[BaseMode
         return owners
     if part in _kinds(owners):
         return [_kinds(owners)[part]]
-    fields = [owner.model_fields.get(part) for owner in owners]
-    return [m for f in fields if f is not None for m in _models_in(f.annotation)]
+    fields = [f for owner in owners if (f := owner.model_fields.get(part)) is not None]
+    if not fields and len(owners) == 1:  # a name of one's own, in a mapping of settings
+        return owners
+    return [m for f in fields for m in _models_in(f.annotation)]
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

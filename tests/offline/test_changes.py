@@ -11,7 +11,7 @@ def test_values_are_yaml() -> None:
     assert found == {"a": 3, "b.c": [1, 2], "d": "x=y", "e": None}
 
 
-@pytest.mark.parametrize("text", ["a", "=3", "a=[1", "a: 3"])
+@pytest.mark.parametrize("text", ["a", "=3", "a=[1", "a: 3", "a=2020-13-45"])
 def test_what_is_no_change_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         parse_changes([text])

@@ -61,6 +61,7 @@ def test_a_folder_needs_its_kind_unless_it_was_converted(tmp_path: Path) -> None
     [
         (["kind=netflix"], "kind must be one of deap, .* says netflix"),
         (["pth=x"], "pth is not a known key"),
+        (["labels.valence.edgs=[1, 9]"], "edgs is not a known key. Did you mean edges"),
         (["rest_s=soon"], "rest_s must be a number"),
         (["rest_s"], "must look like"),
     ],
