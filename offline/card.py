@@ -116,14 +116,27 @@ def _source(data: DataSet, training: Training) -> str:
     ]
     what = f"Data: {data.title}" + (f" ({data.reference})" if data.reference else "")
     licence = f", licence {data.licence}" if data.licence else ""
-    same = " Who was tested was also trained on." if _shares_out(training) != "people" else ""
-    return _filled(f"{what}{licence}. People: {', '.join(people) or 'not said'}.{same}")
+    return _filled(
+        f"{what}{licence}. People: {', '.join(people) or 'not said'}.{_met_before(training)}"
+    )
+
+
+def _met_before(training: Training) -> str:
+    """Return whether those tested were trained on; "" where nobody was."""
+    people = {role: set(names) for role, names in training.participants.items()}
+    tested, train = people.get("test", set()), people.get("train", set())
+    if not tested & (train | people.get("validation", set())):
+        return ""
+    if tested <= train:
+        return " Who was tested was also trained on."
+    return " Some of those tested were also trained or validated on."
 
 
 def _shares_out(training: Training) -> str:
     """Return of what the test set had none in common with training: people, trials or windows."""
     settings = training.protocol.get("settings")
-    by_window = isinstance(settings, Mapping) and settings.get("windows")
+    # A table of windows that is not declared leaky has proved that it keeps trials apart.
+    by_window = isinstance(settings, Mapping) and settings.get("windows") and settings.get("leaky")
     if training.protocol.get("kind") == "windows" or by_window:
         return "windows"
     known = {*training.participants.get("train", ()), *training.participants.get("validation", ())}
@@ -209,7 +222,9 @@ def _results(training: Training, targets: Mapping[str, Target]) -> str:
             f"{without} (this one is of fold {fold})"
         )
     heading += ", with 95 % intervals over people where there are any"
-    if n_folds == 1 and n_test < FEW_PEOPLE:
+    # Over all folds; bundles of before do not say it.
+    n_people = training.protocol.get("n_people", n_test if n_folds == 1 else None)
+    if isinstance(n_people, int) and n_people < FEW_PEOPLE:
         heading += f" (over fewer than {FEW_PEOPLE} people do not believe them)"
     if training.leaky:
         heading = "LEAKY numbers, not to be believed"

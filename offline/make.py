@@ -96,6 +96,7 @@ def export_run(
     labels = labels_of(recipe, dataset)
     network = read_network(recipe, labels, folder)
     evaluations, metrics = _measure(run, units, recipe)
+    protocol["n_people"] = max(found.n_subjects for found in evaluations.values())
     training = Training(
         command=" && ".join(filter(None, (record.sessions[0].command, command))),
         recipe=settings,

@@ -1,7 +1,7 @@
 """Finished runs on disk become studies."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -109,7 +109,9 @@ def _read_run(folder: Path, *, name: str, variant: str, cache: Path | None) -> S
     dataset = recipe.dataset.open()
     answers = _answers(counted)
     targets = answers["validation"]
-    design = replace(design_of(recipe, split), stimuli=_stimuli(targets))
+    design = replace(
+        design_of(recipe, split), stimuli=_stimuli(targets), people=_people(counted.values())
+    )
     return Study(
         name=name,
         about=dataset.about,
@@ -221,6 +223,19 @@ def _stimuli(
     if all(named):
         return "named"
     return "partly" if any(named) else "nameless"
+
+
+def _people(folders: Iterable[Path]) -> Literal["known", "partly", "new"]:
+    """Return whether those tested have another role in a fold as well."""
+    from offline.unit import read_facts
+
+    roles = [
+        {role: set(names) for role, names in read_facts(folder).subjects.items()}
+        for folder in folders
+    ]
+    if not any(fold["test"] & (fold["train"] | fold["validation"]) for fold in roles):
+        return "new"
+    return "known" if all(fold["test"] <= fold["train"] for fold in roles) else "partly"
 
 
 def _curve(unit: Unit, folder: Path) -> Curve:

@@ -147,6 +147,9 @@ class Design:
         Of the split.
     stimuli : {"named", "partly", "nameless"}
         Whether the tested trials say what was shown.
+    people : {"known", "partly", "new"}
+        Whether those tested have another role in a fold as well, where the protocol does not keep
+        subjects apart: all of them train; some have another role; nobody has.
     """
 
     protocol: str
@@ -158,6 +161,7 @@ class Design:
     n_folds: int
     digest: str
     stimuli: Literal["named", "partly", "nameless"] = "named"
+    people: Literal["known", "partly", "new"] = "known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -35,7 +35,7 @@ def answers_in_tables(study: Study, numbers: Numbers) -> Iterator[str]:
         f"answered by the {TRIAL_RULE}. Windows of one trial are not independent: numbers per "
         "window are for comparison with papers that give them, those per trial are the result."
     )
-    if study.design.level == "window":
+    if study.design.level == "window" and "trial" not in study.design.disjoint:
         yield (
             "Windows were shared out, so that no fold tests a whole trial: per trial means per "
             "trial **and fold**, of the windows that the fold tested."

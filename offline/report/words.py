@@ -39,7 +39,12 @@ _KEPT_APART = {
     "trial": "All windows of a trial have one role.",
     "stimulus": "No stimulus that is tested was shown in training.",
 }
-_SAME_PEOPLE = "The tested people were also trained on: this says nothing of new people."
+_PEOPLE = {
+    "known": "The tested people were also trained on: this says nothing of new people.",
+    "partly": "Some of the tested people were also trained or validated on: the numbers are not "
+    "about new people alone.",
+    "new": _KEPT_APART["subject"],
+}
 _STIMULI = {
     "named": "Stimuli are not kept apart: a tested one may also have been shown in training, and "
     "recognising a stimulus helps.",
@@ -73,10 +78,10 @@ def describe(design: Design) -> list[str]:
     ]
     said += [text for group, text in _KEPT_APART.items() if group in design.disjoint]
     if "subject" not in design.disjoint:
-        said.append(_SAME_PEOPLE)
+        said.append(_PEOPLE[design.people])
     if "stimulus" not in design.disjoint:
         said.append(_STIMULI[design.stimuli])
-    if design.level == "window":
+    if design.level == "window" and "trial" not in design.disjoint:
         said.append(
             "Windows of one trial are in several roles. They share the trial's label and what "
             "nothing but time explains, so that remembering the trial looks like knowing the "

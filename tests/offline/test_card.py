@@ -127,6 +127,27 @@ def test_a_card_of_known_people_does_not_speak_of_new_ones() -> None:
     assert "On the test people" not in card
 
 
+def test_a_card_of_windows_whose_trials_are_kept_apart_speaks_of_new_people() -> None:
+    settings = {"kind": "table", "windows": True, "leaky": False}
+    card = _card(_training(protocol={"kind": "table", "settings": settings}))
+    assert "the test people were looked at once" in card
+    assert "was also trained on" not in card
+    assert "a trial counts once for each fold" not in card
+
+
+def test_a_card_of_people_of_whom_some_are_known_does_not_say_all() -> None:
+    people = {"train": ("a", "b"), "validation": ("a",), "test": ("b", "c")}
+    card = _card(_training(participants=people, protocol={"kind": "table"}))
+    assert "Some of those tested were also trained or validated on." in card
+    assert "Who was tested was also trained on." not in card
+
+
+def test_few_people_in_several_folds_are_warned_of() -> None:
+    for n_people, warned in ((4, True), (5, False)):
+        protocol = {"kind": "loso", "n_folds": n_people, "fold": "e", "n_people": n_people}
+        assert ("do not believe them" in _card(_training(protocol=protocol))) == warned
+
+
 def test_intervals_over_enough_people_are_not_warned_of() -> None:
     people = {"train": ("a",), "validation": ("b",), "test": ("c", "d", "e", "f", "g")}
     card = _card(_training(participants=people))

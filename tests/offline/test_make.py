@@ -105,6 +105,7 @@ def test_what_a_bundle_says_of_itself_is_what_was_measured(tmp_path: Path) -> No
         "validation": 1,
         "test": 1,
     }
+    assert training.protocol["n_people"] == len(run.split.folds)  # everybody is tested once
     assert not set(training.participants["test"]) & set(training.participants["train"])
     assert {"balanced_accuracy", "balanced_accuracy_without_face"} <= set(
         training.metrics["valence"]

@@ -52,6 +52,7 @@ def test_a_sweep_becomes_an_honest_and_a_leaky_chapter(place: Path, study_file: 
     assert set(leaky.variants[0].answers) == {"validation", "last", "best_test"}
     full = honest.variants[0]
     assert full.n_missing == 0
+    assert honest.design.people == "new"
     assert len(full.answers["validation"]["valence"]) == 2  # seeds
     assert len(full.curves) == 8
     assert {len(curve.train_nll) for curve in full.curves} == {2}

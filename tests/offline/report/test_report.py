@@ -253,6 +253,25 @@ def test_trials_without_a_stimulus_are_not_said_to_share_one() -> None:
     assert "some trials name none" in " ".join(describe(replace(design, stimuli="partly")))
 
 
+def test_new_people_are_not_said_to_be_known_where_the_protocol_did_not_ask() -> None:
+    design = replace(make_study().design, disjoint=("trial",))
+    said = " ".join(describe(replace(design, people="new")))
+    assert "about new people" in said
+    assert "nothing of new people" not in said
+    said = " ".join(describe(replace(design, people="partly")))
+    assert "Some of the tested people were also trained or validated on" in said
+    assert "nothing of new people" not in said
+
+
+def test_windows_of_trials_that_are_kept_apart_are_not_said_to_leak(tmp_path: Path) -> None:
+    study = make_study(rates={"full": 0.7})
+    assert "trial" in study.design.disjoint
+    text = _text(replace(study, design=replace(study.design, level="window")), tmp_path)
+    assert "All windows of a trial have one role." in text
+    assert "Windows of one trial are in several roles" not in text
+    assert "no fold tests a whole trial" not in text
+
+
 def test_a_map_comes_with_a_caution(leaky: Path) -> None:
     lines = leaky.read_text().splitlines()
     (caption,) = [x for x in lines if x.startswith("**Figure") and "goes with the face" in x]
