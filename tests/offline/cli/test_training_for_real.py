@@ -23,7 +23,7 @@ dataset: {kind: simulated, n_subjects: 4, n_trials: 4, trial_s: 9, rest_s: 0, sf
 windows: {montage: EEG_15, face: true}
 model: {kind: prior_dfcn, maps: [2]}
 sequences: {t_min: 1, t_max: 2}
-training: {max_epochs: 12, patience: 12, modality_dropout: {face: 0.2}}
+training: {max_epochs: 40, patience: 40, modality_dropout: {face: 0.2}}
 protocol: {kind: loso, n_validation: 1}
 """
 
