@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache as remember
@@ -29,12 +29,15 @@ from offline.datasets.windows import RecordedWindows, read_windows
 from offline.errors import DataError, RunError
 from offline.items import Items
 from offline.models.contract import Features, Network, Shapes
-from offline.recipe import Recipe
+from offline.plurals import counted
+from offline.recipe import Recipe, WindowSettings
 from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.windows import open_windows
 
 _EXTRACT_WINDOWS = 64
 """Windows a call: small batches stay in the cache of a core."""
+
+_MOST_NAMED = 5
 
 _CODE = {
     path: path.read_bytes()
@@ -72,6 +75,10 @@ class FeatureTable:
         By target.
     digest : str
         Of all that the features depend on.
+    has_face : bool
+        There is a face in some window.
+    lacks : tuple of str
+        What was looked for in the recordings and is not in the table, in sentences.
     """
 
     features: Features
@@ -84,6 +91,8 @@ class FeatureTable:
     classes: Mapping[str, Ints]
     trial_classes: Mapping[str, Ints]
     digest: str
+    has_face: bool = False
+    lacks: tuple[str, ...] = ()
 
     def windows_as_items(self) -> Items:
         """Return an item a window, for protocols that share out windows."""
@@ -186,7 +195,7 @@ def read_table(
             parts.append(_load(folder))
             if report is not None:
                 report(len(parts), len(subjects))
-    return _join(parts, labels, step=round(recipe.windows.window_s / recipe.windows.train_hop_s))
+    return _join(parts, labels, recipe.windows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -200,6 +209,7 @@ class _Subject:
     trial: Ints
     window: Ints
     values: Mapping[str, Floats]
+    has_face: bool
 
 
 def _key(recipe: Recipe, dataset: Dataset, subject: str) -> str:
@@ -280,6 +290,7 @@ def _features(
         at_rest=windows.at_rest,
         is_clean=windows.is_clean,
         values=windows.values,
+        has_face=windows.has_face,
     )
     return bare, {name: x.numpy() for name, x in features.items()}
 
@@ -357,6 +368,7 @@ def _save(
             for trial in recording.trials
         ],
         "values": [dict(t.values) for recording, _, _ in found for t in recording.trials],
+        "has_face": any(windows.has_face for _, windows, _ in found),
     }
     draft = folder / f"index.{os.getpid()}.partial"
     draft.write_text(json.dumps(index))
@@ -381,10 +393,13 @@ def _load(folder: Path) -> _Subject:
         trial=arrays["trial"],
         window=arrays["window"],
         values={name: np.asarray(x, np.float64) for name, x in named("value.").items()},
+        has_face=index["has_face"],
     )
 
 
-def _join(parts: list[_Subject], labels: Mapping[str, Label], *, step: int) -> FeatureTable:
+def _join(
+    parts: list[_Subject], labels: Mapping[str, Label], windows: WindowSettings
+) -> FeatureTable:
     n_trials = np.cumsum([0, *(len(part.trials) for part in parts)])
     rows = [row for part in parts for row in part.trials]
     values = {name: np.concatenate([part.values[name] for part in parts]) for name in labels}
@@ -403,7 +418,7 @@ def _join(parts: list[_Subject], labels: Mapping[str, Label], *, step: int) -> F
         ),
         trial=np.concatenate([p.trial + n for p, n in zip(parts, n_trials, strict=False)]),
         window=np.concatenate([part.window for part in parts]),
-        step=step,
+        step=round(windows.window_s / windows.train_hop_s),
         labels=labels,
         values=values,
         classes={name: labels[name].class_of(values[name]) for name in labels},
@@ -412,4 +427,38 @@ def _join(parts: list[_Subject], labels: Mapping[str, Label], *, step: int) -> F
             for name, label in labels.items()
         },
         digest=hashlib.sha256("".join(part.key for part in parts).encode()).hexdigest(),
+        has_face=any(part.has_face for part in parts),
+        lacks=(*_faceless(parts, windows), *_windowless(parts, windows)),
     )
+
+
+def _faceless(parts: list[_Subject], windows: WindowSettings) -> Iterator[str]:
+    """Say who has no face, where one is asked for."""
+    if not windows.face:
+        return
+    without = [part.trials[0]["subject"] for part in parts if not part.has_face]
+    if without:
+        yield f"{counted(len(without), 'subject')} without any face: {_some(without)}."
+
+
+def _windowless(parts: list[_Subject], windows: WindowSettings) -> Iterator[str]:
+    """Say which trials give no window: they are in no fold's numbers."""
+    without = [
+        "/".join(row[name] for name in ("subject", "session", "trial"))
+        for part in parts
+        for number, row in enumerate(part.trials)
+        if number not in part.trial
+    ]
+    if without:
+        n_all = sum(len(part.trials) for part in parts)
+        yield (
+            f"{len(without)} of {counted(n_all, 'trial')} give no usable window and are in no "
+            f"number: {_some(without)}. A window of {windows.window_s:g} s begins every "
+            f"{windows.train_hop_s:g} s of the recording's own time (windows.train_hop_s) and must "
+            "lie in the trial whole, without a gap."
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

@@ -121,6 +121,7 @@ def transfer(
         run_id=record.id,
         answers={"validation": {name: (one,) for name, one in said.items()}},
         train_priors={name: {facts.fold: facts.priors[name]} for name in targets},
+        lacks=table.lacks,
     )
     study = Study(
         name=f"{recipe.name} (fold {facts.fold}, seed {facts.seed})",

@@ -256,6 +256,8 @@ def _plan(
 
     with subjects_read(variant, console) as report:
         table = read_table(recipe, cache, n_workers=n_workers, report=report)
+    for sentence in table.lacks:
+        console.print(f"{variant}: {sentence}", soft_wrap=True, markup=False, highlight=False)
     return plan_run(variant, recipe, table)
 
 

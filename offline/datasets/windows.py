@@ -38,6 +38,8 @@ class RecordedWindows:
         Every modality that the model needs is settled, whole and free of artifacts.
     values : mapping of str to ndarray, shape (n_windows,)
         By target, on the data set's scale; the trial's own value at rest.
+    has_face : bool
+        There is a face in some window.
     """
 
     inputs: Mapping[str, npt.NDArray[np.float32]]
@@ -46,6 +48,7 @@ class RecordedWindows:
     at_rest: npt.NDArray[np.bool_]
     is_clean: npt.NDArray[np.bool_]
     values: Mapping[str, Floats]
+    has_face: bool
 
 
 def input_names(spec: WindowSpec) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ def read_windows(recording: Recording, spec: WindowSpec, *, hop_s: float) -> Rec
     if not kept or all(rests):
         msg = (
             f"Subject {recording.subject}, session {recording.session} must give a usable window "
-            f"of {spec.window_s:g} s in a trial, got none. Check channels, units and trial times."
+            f"of {spec.window_s:g} s in a trial, got none. {_why(recording, spec)}"
         )
         raise DataError(msg)
     rows = [encoder_inputs(window, input_names(spec)) for window in kept]
@@ -96,7 +99,18 @@ def read_windows(recording: Recording, spec: WindowSpec, *, hop_s: float) -> Rec
         at_rest=np.array(rests, dtype=np.bool_),
         is_clean=np.array([_is_clean(window, spec) for window in kept], dtype=np.bool_),
         values=_values(recording, kept, trials),
+        has_face=any(w.modalities["face"].usable for w in kept if "face" in w.modalities),
     )
+
+
+def _why(recording: Recording, spec: WindowSpec) -> str:
+    longest_s = max(trial.t_end - trial.t_start for trial in recording.trials)
+    if longest_s < spec.window_s:
+        return (
+            f"Its longest trial lasts {longest_s:g} s, less than a window: choose a shorter one "
+            "(windows.window_s), or correct the trials' times."
+        )
+    return "Check channels, units and trial times."
 
 
 def _place(recording: Recording, window: Window) -> tuple[int, bool] | None:

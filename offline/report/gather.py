@@ -132,6 +132,7 @@ def _read_run(folder: Path, *, name: str, variant: str, cache: Path | None) -> S
                 choices=recipe.model.choices(),
                 maps=maps,
                 no_maps=no_maps,
+                lacks=record.lacks,
                 n_missing=len(units) - len(done),
             ),
         ),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from offline.datasets.contract import Label
+from offline.errors import RunError
 from offline.features.bands import FOUR_BANDS_HZ
 from offline.features.topography import GRID
 from offline.models.contract import Network
@@ -85,6 +86,9 @@ def _prior_maps(
 ) -> ScalpMaps:
     means = _by_class(recipe, table, split, folders, _prior_of_channels)
     names = [name for name in _class_names(table.labels) if name in means.n]
+    if not names:
+        msg = "No tested window had a face, so that there is no prior to draw."
+        raise RunError(msg)
     return ScalpMaps(
         title="How much each channel goes with the face",
         unit="prior",

@@ -57,6 +57,7 @@ def _opening(study: Study, numbers: Numbers) -> Iterator[str]:
         f"Data: {about.title} (used: {seen_in_words(study)}). Reference: "
         f"{about.reference or 'none'}. Licence: {about.licence.rstrip('.') or 'not stated'}.",
         *(f"Tested: {counts}." for counts in _counts(numbers)),
+        *dict.fromkeys(sentence for variant in study.variants for sentence in variant.lacks),
         *(f"Answered: {text}." for text in labels_in_words(study)),
         *filter(None, (first, people_in_words(study.variants[0].n_people))),
         *rest,

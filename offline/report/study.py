@@ -105,6 +105,8 @@ class Variant:
         What the trained networks looked at.
     no_maps : str
         Why there are none, where there should be.
+    lacks : tuple of str
+        What was looked for in the recordings and is in no number, in sentences.
     n_missing : int
         Units that are not done; a fold is in the numbers when it is done with every seed.
     """
@@ -120,6 +122,7 @@ class Variant:
     choices: tuple[str, ...] = ()
     maps: tuple[ScalpMaps, ...] = ()
     no_maps: str = ""
+    lacks: tuple[str, ...] = ()
     n_missing: int = 0
 
 

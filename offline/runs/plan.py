@@ -58,12 +58,15 @@ class Run:
         Proven disjoint.
     data : str
         Digest of the table of features: of the data, the windows and the code that reads them.
+    lacks : tuple of str
+        What was looked for in the recordings and is not in the table, in sentences.
     """
 
     variant: str
     recipe: "Recipe"
     split: Split
     data: str
+    lacks: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

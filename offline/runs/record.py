@@ -63,6 +63,8 @@ class RunRecord:
         Digests.
     sessions : tuple of Session
         Whoever worked on it, in order of time.
+    lacks : tuple of str
+        What was looked for in the recordings and is in no number, in sentences.
     schema_version : int
         Of this record.
     """
@@ -72,6 +74,7 @@ class RunRecord:
     data: str
     split: str
     sessions: tuple[Session, ...]
+    lacks: tuple[str, ...] = ()
     schema_version: int = 1
 
     def recipe(self) -> "Recipe":
@@ -127,6 +130,7 @@ def write_record(root: Path, run: Run, session: Session) -> RunRecord:
         data=run.data,
         split=run.split.digest,
         sessions=(*before, session),
+        lacks=run.lacks,
     )
     write_split(folder / SPLIT, run.split)
     write_atomically(folder / RUN, json.dumps(asdict(record), indent=1))

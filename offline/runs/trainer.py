@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from offline.canaries import require_strangers
-from offline.errors import RunError
+from offline.errors import DataError, RunError
 from offline.protocols.contract import Split
 from offline.recipe import Recipe
 from offline.runs.plan import Run, Unit
@@ -75,14 +75,22 @@ def plan_run(variant: str, recipe: Recipe, table: FeatureTable) -> Run:
 
     Raises
     ------
+    DataError
+        The recipe wants a face, and the data set has none.
     LeakError
         The items cannot be shared out so, or trials of the test set are known again.
     RunError
         A fold's name cannot name a folder.
     """
+    if recipe.windows.face and not table.has_face:
+        msg = (
+            "windows.face is true, so there must be a face in some window; no subject has any. "
+            "Leave windows.face out, or give the data set its facial features (docs/data.md)."
+        )
+        raise DataError(msg)
     split = split_of(recipe, table)
     items = table.windows_as_items() if split.level == "window" else table.trials
     split.prove(items)
     if not split.leaky:
         require_strangers(items, split, seed=recipe.seeds[0])
-    return Run(variant=variant, recipe=recipe, split=split, data=table.digest)
+    return Run(variant=variant, recipe=recipe, split=split, data=table.digest, lacks=table.lacks)

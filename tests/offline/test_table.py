@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 import torch
 
 from offline.datasets.contract import Recording, Trial
-from offline.datasets.simulated import SimulatedSettings
+from offline.datasets.simulated import Simulated, SimulatedSettings
 from offline.datasets.windows import input_names, read_windows
 from offline.errors import DataError, RunError
 from offline.recipe import Recipe
+from offline.runs.trainer import plan_run
 from offline.table import network_of, read_table
 from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.windows import open_windows
@@ -39,6 +41,36 @@ def recipe(**changes: object) -> Recipe:
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
+
+
+def test_trials_without_a_window_and_people_without_a_face_are_told_of(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_table(recipe(), cache).lacks == ()
+    all_of = Simulated.recordings
+
+    def some(self: Simulated, subject: str) -> Iterator[Recording]:
+        for one in all_of(self, subject):
+            if subject == self.subjects[0]:
+                short = dataclasses.replace(one.trials[1], t_end=one.trials[1].t_start + 2.0)
+                yield dataclasses.replace(one, trials=(one.trials[0], short, *one.trials[2:]))
+            else:
+                yield one
+
+    monkeypatch.setattr(Simulated, "recordings", some)
+    (told,) = read_table(recipe(), cache / "some").lacks
+    assert re.match(
+        r"1 of 12 trials give no usable window and are in no number: simulated-0000/1/02\. A window "
+        r"of 3 s begins every 3 s",
+        told,
+    )
+
+
+def test_a_face_that_is_asked_for_must_be_there(cache: Path) -> None:
+    table = read_table(recipe(), cache)
+    assert table.has_face
+    with pytest.raises(DataError, match="windows.face is true.*no subject has any"):
+        plan_run("full", recipe(), dataclasses.replace(table, has_face=False))
 
 
 def test_every_window_is_the_runtimes_own_bit_for_bit(cache: Path) -> None:

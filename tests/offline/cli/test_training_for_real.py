@@ -23,7 +23,7 @@ dataset: {kind: simulated, n_subjects: 4, n_trials: 4, trial_s: 9, rest_s: 0, sf
 windows: {montage: EEG_15, face: true}
 model: {kind: prior_dfcn, maps: [2]}
 sequences: {t_min: 1, t_max: 2}
-training: {max_epochs: 40, patience: 40, modality_dropout: {face: 0.2}}
+training: {max_epochs: 12, patience: 12, modality_dropout: {face: 0.2}}
 protocol: {kind: loso, n_validation: 1}
 """
 
@@ -75,7 +75,13 @@ def test_ctrl_c_stops_and_the_same_command_goes_on_to_the_same_numbers(
 ) -> None:
     words = command(place, "stopped", "--workers", "2")
     with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A job in the background is deaf to Ctrl-C, and so is whatever it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

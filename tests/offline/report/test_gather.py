@@ -89,6 +89,18 @@ def test_the_report_of_real_runs_is_written(place: Path, study_file: Path, tmp_p
     assert (tmp_path / "figures" / "2_headline.png").exists()
 
 
+def test_where_no_tested_window_had_a_face_the_report_says_so(
+    place: Path, study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "offline.report.looks._prior_of_channels",
+        lambda _, x: np.full((len(x["face"]), 32), np.nan),
+    )
+    (honest, _) = gather([study_file], cache=place / "cache")
+    assert "No tested window had a face" in honest.variants[0].no_maps
+    assert "had a face" in write_report([honest], tmp_path).read_text()
+
+
 def test_without_the_features_there_are_no_maps(study_file: Path) -> None:
     assert all(not v.maps for s in gather([study_file], cache=None) for v in s.variants)
 
