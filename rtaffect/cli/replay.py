@@ -79,8 +79,11 @@ def replay(
         tell_summary,
     )
     from rtaffect.config import load_session
+    from rtaffect.publish.estimate_file import require_new
     from rtaffect.sources.recording import open_recording
 
+    if out is not None:
+        require_new(out)
     settings = load_session(session) if session is not None else None
     source = open_recording(
         files,
@@ -102,6 +105,7 @@ def replay(
             tell_differences(source, decoders, rest)
             summary = _decode(source, settings, wanted, decoders, publish=publish, out=out)
             tell_summary(summary, decoders, rest)
+            tell_differences(source, decoders, rest)  # again: counts have moved it out of sight
             if out is not None:
                 tell(f"Estimates are in {out}.")
             if summary.n_answers == 0 and not came:

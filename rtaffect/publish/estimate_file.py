@@ -22,7 +22,8 @@ FORMATS = (".parquet", ".csv", ".jsonl")
 class EstimateFile:
     """Writes every estimate; a `rtaffect.core.sinks.Sink`.
 
-    JSON lines hold estimates as they are on the wire. The tables have one column a number:
+    JSON lines hold estimates as they are on the wire, and their timing. The tables have one column
+    a number:
     ``<target>_expected``, ``<target>_spread``, ``<target>_p_<class>`` (empty without an answer),
     ``<modality>_coverage``, and ``flags`` as ``eeg:gap face:late``.
 
@@ -40,17 +41,12 @@ class EstimateFile:
     """
 
     def __init__(self, path: Path, bundles: Mapping[str, Bundle]) -> None:
-        if path.suffix not in FORMATS:
-            msg = f"Estimates are written as {', '.join(FORMATS)}, got {path.name!r}."
-            raise PublishError(msg)
+        require_new(path)
         self.path = path
         self._columns = _columns(bundles)
         self._rows: list[dict[str, Any]] = []
         self._parquet: Any = None
         self._text: TextIO | None = None
-        if path.exists():
-            msg = f"{path} exists and is not overwritten: move it away or choose another name."
-            raise PublishError(msg)
         with self._disk():
             if path.suffix == ".parquet":
                 self._parquet = _open_parquet(path, self._columns)
@@ -118,6 +114,27 @@ class EstimateFile:
                 "exist, allow it and have room."
             )
             raise PublishError(msg) from error
+
+
+def require_new(path: Path) -> None:
+    """Check that estimates can be written under this name, before anything is computed.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+
+    Raises
+    ------
+    PublishError
+        The file exists, or its suffix is of no format that there is.
+    """
+    if path.suffix not in FORMATS:
+        msg = f"Estimates are written as {', '.join(FORMATS)}, got {path.name!r}."
+        raise PublishError(msg)
+    if path.exists():
+        msg = f"{path} exists and is not overwritten: move it away or choose another name."
+        raise PublishError(msg)
 
 
 def _columns(bundles: Mapping[str, Bundle]) -> dict[str, type]:

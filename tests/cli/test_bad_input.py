@@ -231,8 +231,21 @@ def test_estimates_overwrite_nothing(folder: Path) -> None:
     said = rtaffect("replay", "good.xdf", "--bundle", "tiny", "--out", "out.csv", folder=folder)
     helps(said, ["out.csv exists and is not overwritten"])
     assert (folder / "out.csv").read_text() == "somebody's work"
-    said = rtaffect("replay", "good.xdf", "--bundle", "tiny", "--out", "out.txt", folder=folder)
-    helps(said, ["written as .parquet, .csv, .jsonl, got 'out.txt'"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("out.txt", "written as .parquet, .csv, .jsonl, got 'out.txt'"),
+        ("good.xdf", "got 'good.xdf'"),
+    ],
+)
+def test_where_estimates_cannot_go_is_told_before_anything_is_read(
+    folder: Path, name: str, words: str
+) -> None:
+    said = rtaffect("replay", "missing.xdf", "--bundle", "tiny", "--out", name, folder=folder)
+    helps(said, [words])
+    assert "missing.xdf" not in said.text
 
 
 @pytest.mark.parametrize("speed", ["fast", "0", "-1", "nan"])

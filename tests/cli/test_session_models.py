@@ -1,5 +1,6 @@
 """A session's own recording, replayed with other models than it had: they are named."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -61,11 +62,16 @@ def test_another_model_is_told_from_the_sessions_by_name_digest_and_option(
 ) -> None:
     record(tmp_path / "session.xdf", mine)
     other = write_tiny_bundle(tmp_path / "other", leaky=True)
-    said = rtaffect("replay", "session.xdf", "--bundle", str(other.path), folder=tmp_path)
+    replay = ("replay", "session.xdf", "--bundle", str(other.path), "--out", "e.csv")
+    said = rtaffect(*replay, folder=tmp_path)
     assert said.code == 0, said.text
-    assert f"This session was decoded live by {named(mine)}" in said.text
-    assert "Give it with `--bundle FOLDER`" in said.text
-    assert f"Here it is decoded by {named(other)}" in said.text
+    before, end = said.text.split("with an answer.")  # the counts stand between the two
+    for text in (before, end):
+        assert f"This session was decoded live by {named(mine)}" in text
+        assert "Give it with `--bundle FOLDER`" in text
+        assert f"Here it is decoded by {named(other)}: these estimates are not those of" in text
+    with (tmp_path / "e.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["bundle_digest"] for row in csv.DictReader(file)} == {other.digest}
 
 
 def test_where_no_shipped_model_fits_the_sessions_own_is_named(
