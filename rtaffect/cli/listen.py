@@ -20,13 +20,14 @@ REFRESH_HZ = 10
 def listen(
     address: Annotated[str, typer.Option(help="Where the publisher is.")] = "tcp://127.0.0.1:5577",
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON message a line, for programs.")
+        bool,
+        typer.Option("--json", help="One JSON message a line, of every topic; see docs/wire.md."),
     ] = False,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after so many estimates.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Stop after one estimate.")] = False,
     timeout: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Give up when nothing comes for so long, in seconds."),
+        typer.Option(min=0.1, help="End when nothing comes for so long, in seconds."),
     ] = None,
     server_key: Annotated[
         Path | None, typer.Option(help="The publisher's .key file, where it asks for keys.")
@@ -38,9 +39,12 @@ def listen(
 ) -> None:
     """Show estimates as any other application receives them.
 
-    Example: rtaffect listen, or rtaffect listen --json --count 4 | jq .estimate
+    Example: rtaffect listen --json --count 4 | jq '.estimate // empty'
 
-    On a terminal it is a live view; into a file or a pipe it is a line an estimate. Ctrl-C ends it.
+    On a terminal it is a live view; elsewhere it is a line an estimate.
+
+    Ctrl-C ends it. --timeout does when a session has ended: exit code 0,
+    or 1 where no estimate came, or fewer than --count or --once ask for.
     """
     from rtaffect.client import CurveKeys, Subscriber
 
@@ -66,26 +70,43 @@ def _messages(
     """Yield messages until so many estimates came, and None when none came for `poll_s`."""
     from rtaffect.wire import EstimateMessage
 
-    silent_s, n_estimates = 0.0, 0
+    silent_s, n_messages, n_estimates = 0.0, 0, 0
     while limit is None or n_estimates < limit:
         try:
             message = subscriber.receive(timeout_s=poll_s)
         except TimeoutError:
             silent_s += poll_s
             if timeout_s is not None and silent_s >= timeout_s:
-                msg = (
-                    f"Nothing came from {subscriber.address} within {timeout_s:g} s. Is `rtaffect "
-                    "live` or `rtaffect replay --publish` running, is this its address, and are "
-                    "the keys (if any) the right ones?"
-                )
-                raise WireError(msg) from None
+                said = _silence(subscriber.address, timeout_s, n_messages, n_estimates, limit)
+                if limit is not None or not n_estimates:
+                    raise WireError(said) from None
+                typer.echo(said, err=True)
+                return
             yield None
         except WireError as error:
             typer.echo(f"A message was left out: {error}", err=True)
         else:
             silent_s = 0.0
+            n_messages += 1
             n_estimates += isinstance(message, EstimateMessage)
             yield message
+
+
+def _silence(
+    address: str, timeout_s: float, n_messages: int, n_estimates: int, limit: int | None
+) -> str:
+    """Say that nothing comes any more, or that nothing ever came."""
+    if not n_messages:
+        return (
+            f"Nothing came from {address} within {timeout_s:g} s. Is `rtaffect live` or `rtaffect "
+            "replay --publish` running, is this its address, and are the keys (if any) the right "
+            "ones?"
+        )
+    asked = "" if limit is None else f" of {limit} asked for"
+    return (
+        f"Nothing more came from {address} for {timeout_s:g} s (before: messages {n_messages}, "
+        f"estimates {n_estimates}{asked}): the session seems to have ended."
+    )
 
 
 def _print_lines(

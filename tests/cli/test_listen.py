@@ -5,15 +5,16 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from rtaffect import wire
 from rtaffect.cli.main import app
 from rtaffect.cli.view import View, one_line
+from rtaffect.client import Subscriber
 from rtaffect.core.estimate import Distribution, Estimate
 from rtaffect.core.sinks import Timing
 from rtaffect.core.streams import Tick
@@ -107,6 +108,32 @@ def message(**other: object) -> wire.EstimateMessage:
     )
 
 
+def session_message(*, simulated: bool = False, leaky: bool = False) -> wire.SessionMessage:
+    return wire.SessionMessage(
+        schema=wire.SCHEMA,
+        topic="session/",
+        seq=0,
+        session_id="s",
+        t_published=0.0,
+        session=session(simulated=simulated, leaky=leaky),
+    )
+
+
+def listen_to_the_end(
+    monkeypatch: pytest.MonkeyPatch, *messages: wire.Message, arguments: Sequence[str] = ()
+) -> Result:
+    """Listen to a publisher that says so much and no more."""
+    left = list(messages)
+
+    def receive(_self: Subscriber, *, timeout_s: float | None = None) -> wire.Message:
+        if not left:
+            raise TimeoutError(timeout_s)
+        return left.pop(0)
+
+    monkeypatch.setattr(Subscriber, "receive", receive)
+    return run(app, ["listen", "--address", "tcp://127.0.0.1:9", "--timeout", "2", *arguments])
+
+
 def drawn(view: View) -> str:
     console = Console(file=io.StringIO(), width=100, force_terminal=False)
     console.print(view)
@@ -137,7 +164,35 @@ def test_json_lines_are_messages_of_the_schema(address: str) -> None:
 def test_silence_is_an_error_where_a_limit_is_given() -> None:
     result = run(app, ["listen", "--address", "tcp://127.0.0.1:9", "--timeout", "0.2"])
     assert result.exit_code == 1
-    assert "within 0.2 s" in result.stderr
+    assert "within 0.2 s. Is `rtaffect live`" in result.stderr
+
+
+def test_silence_after_estimates_is_the_end_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = listen_to_the_end(monkeypatch, message(), message())
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 2
+    assert "before: messages 2, estimates 2): the session seems to have ended" in result.stderr
+    assert "Is `rtaffect live`" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("messages", "arguments", "words"),
+    [
+        ([message()], ["--count", "4"], "messages 1, estimates 1 of 4 asked for)"),
+        ([session_message()], [], "messages 1, estimates 0)"),
+        ([session_message()], ["--once"], "messages 1, estimates 0 of 1 asked for)"),
+    ],
+)
+def test_a_session_that_ends_too_early_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+    messages: list[wire.Message],
+    arguments: list[str],
+    words: str,
+) -> None:
+    result = listen_to_the_end(monkeypatch, *messages, arguments=arguments)
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert "the session seems to have ended" in result.stderr
 
 
 def test_the_view_shows_what_an_estimate_says() -> None:
@@ -157,16 +212,7 @@ def test_nobody_takes_a_simulation_or_a_leaky_model_for_a_measurement(
     simulated: bool, leaky: bool
 ) -> None:
     view = View("a")
-    view.take(
-        wire.SessionMessage(
-            schema=wire.SCHEMA,
-            topic="session/",
-            seq=0,
-            session_id="s",
-            t_published=0.0,
-            session=session(simulated=simulated, leaky=leaky),
-        )
-    )
+    view.take(session_message(simulated=simulated, leaky=leaky))
     assert ("SIMULATED" in drawn(view)) == simulated
     assert ("main is LEAKY" in drawn(view)) == leaky
 
