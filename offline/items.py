@@ -65,6 +65,13 @@ class Items:
                     msg = f"A group must be one of {', '.join(GROUPS)}, got {group!r}."
                     raise ValueError(msg)
 
+    def name(self, row: int) -> str:
+        """Return what people call an item: ``"subject a, session 1, trial 3"``."""
+        parts = {name: getattr(self, name)[row] for name in ("subject", "session", "trial")}
+        if self.level == "window":
+            parts["window"] = str(self.window[row])
+        return ", ".join(f"{name} {part}" for name, part in parts.items() if part)
+
     @property
     def digest(self) -> str:
         """Hexadecimal SHA-256 of all columns."""

@@ -158,6 +158,11 @@ def _proof(found: "Audit") -> str:
 
 
 def _meaning(signature: "Signature", *, is_leaky: bool) -> str:
+    if not signature.is_known and signature.n_met:
+        return (
+            f"[yellow]{signature.n_met} of {signature.n_tested} tested are trained on: no "
+            "strangers, though too few to be heard here[/yellow]"
+        )
     if not signature.is_known:
         return "[green]strangers[/green]"
     if signature.group != "trial":

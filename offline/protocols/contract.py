@@ -3,6 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from offline.errors import LeakError
 from offline.items import Items
+from offline.plurals import some
 
 ROLES = ("train", "validation", "test")
 
@@ -144,21 +146,25 @@ def _prove_fold(fold: Fold, items: Items, disjoint: tuple[str, ...]) -> None:
     if empty := [role for role, rows in roles.items() if not rows]:
         msg = f"Every role of fold {fold.name} must have items, got none for {', '.join(empty)}."
         raise LeakError(msg)
-    taken = [row for rows in roles.values() for row in rows]
-    if len(set(taken)) < len(taken):
-        msg = f"An item must have one role, but fold {fold.name} gives some two."
-        raise LeakError(msg)
+    taken = Counter(row for rows in roles.values() for row in rows)
     if min(taken) < 0 or max(taken) >= len(items):
         msg = f"Fold {fold.name} must speak of items 0 to {len(items) - 1}, got {max(taken)}."
+        raise LeakError(msg)
+    if twice := [items.name(row) for row, n in taken.items() if n > 1]:
+        msg = (
+            f"A {items.level} must have one role in a fold, but fold {fold.name} gives "
+            f"{some(twice)} two."
+        )
         raise LeakError(msg)
     for group in disjoint:
         keys = list(items.keys(group))
         members = {role: {keys[row] for row in rows} for role, rows in roles.items()}
         for one, other in (("train", "test"), ("validation", "test"), ("train", "validation")):
             if shared := sorted(members[one] & members[other]):
+                names = ["/".join(part for part in key if part) for key in shared]
                 msg = (
-                    f"Fold {fold.name} must keep every {group} in one role, but "
-                    f"{len(shared)} are in {one} and in {other}, such as "
-                    f"{'/'.join(shared[0])}."
+                    f"Fold {fold.name} must keep every {group} in one role, but of those in {one} "
+                    f"{len(shared)} {'is' if len(shared) == 1 else 'are'} in {other} as well: "
+                    f"{some(names)}."
                 )
                 raise LeakError(msg)

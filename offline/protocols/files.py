@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from offline.errors import DataError, LeakError
 from offline.items import GROUPS, Items
+from offline.plurals import some
 from offline.protocols.contract import ROLES, Fold, Split
 
 _SCHEMA_VERSION = 1
@@ -97,12 +98,15 @@ def read_split_table(path: Path, *, leaky: bool = False) -> tuple[Items, Split]:
     ------
     DataError
         The file cannot be read, or a line is not what it must be.
+    LeakError
+        An item has more than one line in a fold.
     """
     rows = _read_rows(path)
     has_windows = "window" in rows[0]
     numbers: dict[tuple[str, ...], int] = {}
     stimuli: dict[tuple[str, ...], str] = {}
     folds: dict[str, dict[str, list[int]]] = {}
+    lines: dict[tuple[str, int], list[str]] = {}
     for line, row in enumerate(rows, start=2):
         where = f"{path}, line {line}"
         trial = (row["subject"], row.get("session", ""), row["trial"])
@@ -121,8 +125,10 @@ def read_split_table(path: Path, *, leaky: bool = False) -> tuple[Items, Split]:
             raise DataError(msg)
         key = (*trial, str(int(row["window"]))) if has_windows else trial
         item = numbers.setdefault(key, len(numbers))
-        roles = folds.setdefault(row.get("fold", "1"), {role: [] for role in ROLES})
+        fold = row.get("fold", "1")
+        roles = folds.setdefault(fold, {role: [] for role in ROLES})
         roles[row["role"]].append(item)
+        lines.setdefault((fold, item), []).append(f"line {line}: {row['role']}")
     for subject, session, name in stimuli:
         if session and (subject, "", name) in stimuli:  # it may be the same trial, in two roles
             msg = (
@@ -138,6 +144,17 @@ def read_split_table(path: Path, *, leaky: bool = False) -> tuple[Items, Split]:
         stimulus=tuple(stimuli[key[:3]] for key in numbers),
         window=tuple(int(key[3]) for key in numbers) if has_windows else (),
     )
+    several = [
+        f"{items.name(item)}{f', fold {fold}' if 'fold' in rows[0] else ''} ({', '.join(said)})"
+        for (fold, item), said in lines.items()
+        if len(said) > 1
+    ]
+    if several:
+        msg = (
+            f"{path} must give a {items.level} one role in a fold, in one line; "
+            f"{len(several)} {'has' if len(several) == 1 else 'have'} more: {some(several)}."
+        )
+        raise LeakError(msg)
     found = tuple(
         Fold(name=name, **{role: tuple(sorted(rows)) for role, rows in roles.items()})
         for name, roles in folds.items()

@@ -85,6 +85,27 @@ def test_ones_own_leaky_split_is_refused_unless_declared(tmp_path: Path) -> None
     assert "leaks, as declared" in declared.output
 
 
+def test_a_few_that_are_met_again_are_not_called_strangers(tmp_path: Path) -> None:
+    roles = {0: "train", 1: "train", 2: "validation", 3: "test", 4: "test"}
+    lines = [f"{s},{t},{w},{roles[t % 5]}" for s in "abc" for t in range(10) for w in range(5)]
+    lines[0] = lines[0].replace("train", "test")  # one window of a trial that trains
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["subject,trial,window,role", *lines]))
+    got = run(path)
+    assert got.exit_code == 1
+    assert "of those in train 1 is in test as well: a/0." in got.output
+    assert "1 of 13 tested are trained on: no strangers" in got.output
+
+
+def test_a_trial_with_two_roles_is_named_and_nothing_reassures(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(table(path, leaks=False).read_text() + "\na,0,0,test")
+    got = run(path)
+    assert got.exit_code == 1
+    assert "subject a, trial 0, window 0 (line 2: train, line 152: test)" in got.output
+    assert "strangers" not in got.output
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("subject,trial\na,1\n", "must have the columns"), (None, "There is no split table")],

@@ -427,7 +427,10 @@ def test_every_file_of_a_protocol_is_registered() -> None:
     ("change", "words"),
     [
         (lambda f: replace(f, validation=()), "none for validation"),
-        (lambda f: replace(f, validation=(*f.validation, f.test[0])), "gives some two"),
+        (
+            lambda f: replace(f, validation=(*f.validation, f.test[0])),
+            "gives subject s01, .*t0 two",
+        ),
         (lambda f: replace(f, test=(*f.test, 999)), "items 0 to 49"),
     ],
 )
