@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SCORES = ("balanced_accuracy", "accuracy", "macro_f1", "f1_high")
 _LEGEND = (
-    "Below a score: 95 % interval over subjects. p: as good with shuffled labels. Italic: knows "
+    "Below a score: 95 % interval over subjects. p: as good with shuffled labels. {mark}: knows "
     "nothing of the signals."
 )
 
@@ -81,15 +81,18 @@ def _print_study(
         console.print(stamp, style="bold red", markup=False, highlight=False)
     if study.n_missing:
         console.print(f"NOT FINISHED: {missing_in_words(study.n_missing)}.", style="bold red")
+    has_italics = console.color_system is not None  # else styles are not written: a pipe, a file
     for target in study.labels:
         for per in levels:
-            console.print(_table(target, per, numbers.of(target)))
-    console.print(_LEGEND, markup=False, highlight=False)
+            mark = "" if has_italics else "* "
+            console.print(_table(target, per, numbers.of(target), mark=mark))
+    legend = _LEGEND.format(mark="Italic" if has_italics else "*")
+    console.print(legend, markup=False, highlight=False)
     if few := few_in_words(answer.chosen.n_subjects for answer in numbers.answers):
         console.print(few, style="bold", markup=False, highlight=False)
 
 
-def _table(target: str, per: str, answers: "Sequence[Answer]") -> Table:
+def _table(target: str, per: str, answers: "Sequence[Answer]", *, mark: str) -> Table:
     from offline.plurals import counted
     from offline.report.words import SCORES, TRIVIAL, counts_in_words
 
@@ -116,7 +119,7 @@ def _table(target: str, per: str, answers: "Sequence[Answer]") -> Table:
         of = "" if n_subjects == one.chosen.n_subjects else f" ({counted(n_subjects, 'subject')})"
         table.add_row(escape(answer.variant) + of, *_cells(level.scores), p, style="bold")
     for name, scores in first.trivial.items():
-        said = escape(TRIVIAL[name].format(high=high))
+        said = mark + escape(TRIVIAL[name].format(high=high))
         table.add_row(said, *_cells(scores), "", style="italic")
     return table
 

@@ -65,3 +65,15 @@ def test_a_row_of_fewer_subjects_says_so() -> None:
 def test_a_narrow_terminal_cuts_no_number() -> None:
     study = make_study(rates={"a variant with a long name": 0.7})
     assert "…" not in printed(study, width=80)
+
+
+def test_who_knows_nothing_is_marked_where_italics_are_not_written() -> None:
+    piped = printed(make_study())
+    assert "* always 'high'" in piped
+    assert "*: knows nothing of the signals" in piped
+    assert "Italic" not in piped
+    out = StringIO()
+    console = Console(file=out, width=160, force_terminal=True, color_system="standard")
+    print_studies([make_study()], console)
+    assert "Italic: knows nothing" in out.getvalue()
+    assert "* always" not in out.getvalue()
