@@ -17,6 +17,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+_MOST_SHOWN = 20
+"""Errors, and remarks: with a wrong column every line of a table is wrong."""
+
 Changes = Annotated[
     list[str] | None,
     typer.Argument(help="Settings as key=value: labels.valence.edges='[1, 5, 9]'."),
@@ -78,9 +81,14 @@ def check(
     for finding in dataset.check():
         n_errors += finding.is_error
         n_remarks += not finding.is_error
+        if (n_errors if finding.is_error else n_remarks) > _MOST_SHOWN:
+            continue
         word = "[red]error[/red]" if finding.is_error else "[yellow]remark[/yellow]"
         console.print(f"{word} ", end="")
         console.print(f"{finding.where}: {finding.what}", markup=False, highlight=False)
+    for number, what in ((n_errors, "error"), (n_remarks, "remark")):
+        if number > _MOST_SHOWN:
+            console.print(f"... and {_counted(number - _MOST_SHOWN, f'more {what}')}.")
     if n_errors:
         counts = f"{_counted(n_errors, 'error')}, {_counted(n_remarks, 'remark')}"
         console.print(f"{counts}: it cannot be used like this.")

@@ -1,6 +1,6 @@
 """Which data set is meant: by a settings file, a recipe, or a folder and a kind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,12 @@ from offline.datasets import DATASETS
 from rtaffect.config.plain_yaml import compose, plain
 from rtaffect.config.reading import validated
 from rtaffect.core.errors import ConfigError
+
+_OF_RECIPE = frozenset(
+    {"dataset", "windows", "model", "sequences", "training", "protocol", "seeds", "bundle"}
+    | {"subjects", "targets"}
+)
+"""Keys of a recipe (`offline.recipe.Recipe`, which loads torch) that people try on a data set."""
 
 
 def choose_dataset(path: Path, *, kind: str | None = None, changes: Sequence[str] = ()) -> Any:
@@ -34,11 +40,15 @@ def choose_dataset(path: Path, *, kind: str | None = None, changes: Sequence[str
         settings = _in_file(path)
         if kind is not None:
             settings["kind"] = kind
-    settings = with_changes(settings, parse_changes(changes))
+    made = parse_changes(changes)
+    settings = with_changes(settings, made)
     named = str(settings.get("kind", "nothing"))
     if named not in DATASETS:
         msg = f"kind must be one of {', '.join(DATASETS)}; {path} says {named}."
         raise ConfigError(msg)
+    _refuse_recipe_keys(made, named)
+    if path.is_dir():
+        _refuse_bare_folder(path, settings, named)
     chosen = validated(settings, DATASETS[named], where=str(path))
     place = getattr(chosen, "path", None)  # what is computed lies nowhere
     if place is not None and not place.is_dir():
@@ -48,6 +58,39 @@ def choose_dataset(path: Path, *, kind: str | None = None, changes: Sequence[str
         )
         raise ConfigError(msg)
     return chosen
+
+
+def _refuse_recipe_keys(made: Iterable[str], kind: str) -> None:
+    """Say of a recipe's keys that they are none of a data set's."""
+    lost = [key for key in made if key.partition(".")[0] in _OF_RECIPE - _keys(kind)]
+    if lost:
+        msg = (
+            f"A data set has no setting {', '.join(lost)}: that is a recipe's, for "
+            f"`rtaffect-offline train` and `audit`. Settings of {kind} are {_listed(kind)}."
+        )
+        raise ConfigError(msg)
+
+
+def _refuse_bare_folder(folder: Path, settings: Mapping[str, Any], kind: str) -> None:
+    """Say of a data set that needs more settings than a folder where they are written down."""
+    fields = DATASETS[kind].model_fields
+    needed = [name for name, field in fields.items() if field.is_required()]
+    if lost := [name for name in needed if name not in settings]:
+        msg = (
+            f"A data set {kind} needs more than the folder {folder}: {', '.join(lost)}. Write them "
+            f"into a YAML file with kind: {kind} and path: {folder}, and give that file instead. "
+            "docs/data.md shows one"
+            + (", as does configs/data/eegmat.yaml." if kind == "own" else ".")
+        )
+        raise ConfigError(msg)
+
+
+def _keys(kind: str) -> set[str]:
+    return set(DATASETS[kind].model_fields)
+
+
+def _listed(kind: str) -> str:
+    return ", ".join(sorted(_keys(kind)))
 
 
 def _in_file(path: Path) -> dict[str, Any]:

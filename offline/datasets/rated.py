@@ -100,7 +100,10 @@ def lay(rated: Sequence[Rated], extent: Extent) -> tuple[tuple[Trial, ...], tupl
             values=one.values,
             rest=rest,
         )
-        complaints += _outside(one, trial, extent)
+        # A wrong time makes a trial stick out and overlap others: one complaint is enough.
+        if outside := list(_outside(one, trial, extent)):
+            complaints += outside
+            continue
         placed.append((one, trial))
     placed.sort(key=lambda pair: pair[1].t_start)
     complaints += _overlaps(placed)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # what follows loads readers of files
 BESIDE = (".fdt", ".eeg", ".vmrk")
 """Files that hold the samples or markers of one beside them (EEGLAB, BrainVision)."""
 
+_MOST_COMPLAINTS = 10
+"""In one error: with a wrong column every line of a table is wrong."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
@@ -140,7 +143,7 @@ class RecordedDataset:
         for take in self._of(subject):
             survey = self._survey(take)
             if survey.complaints:
-                raise DataError("\n".join(survey.complaints))
+                raise DataError(_listed(survey.complaints))
             yield Recording(
                 subject=take.subject,
                 session=take.session,
@@ -190,7 +193,7 @@ class RecordedDataset:
     def _takes(self) -> tuple[Take, ...]:
         wrong = [found.what for found in self._plan.findings if found.is_error]
         if wrong:
-            raise DataError("\n".join(wrong))
+            raise DataError(_listed(wrong))
         if not self._plan.takes:
             msg = "A data set must have at least one trial, and this one has none."
             raise DataError(msg)
@@ -225,6 +228,14 @@ class RecordedDataset:
                 complaints=complaints,
             )
         return self._surveys[take.paths]
+
+
+def _listed(complaints: Sequence[str]) -> str:
+    """Return complaints a line each, the first ones where there are many."""
+    lines = list(complaints[:_MOST_COMPLAINTS])
+    if (n_more := len(complaints) - len(lines)) > 0:
+        lines.append(f"... and {n_more} more.")
+    return "\n".join(lines)
 
 
 def _open(take: Take, choices: Sequence[StreamChoice] | None) -> "RecordingSource":

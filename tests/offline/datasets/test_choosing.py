@@ -140,3 +140,26 @@ def test_convert_writes_what_check_finds_in_order(fragment: Path, tmp_path: Path
     assert run.invoke(data.app, ["check", str(out)]).exit_code == 0
     (out / "s0000" / "r0000-order.npy").unlink()
     assert run.invoke(data.app, ["check", str(out)]).exit_code == 1
+
+
+def test_a_long_list_of_errors_is_cut_and_counted(fragment: Path) -> None:
+    rows = [f"one.edf\tA\t\t{n}\t\t{2 + n / 2}\t6000\t\t3\tcalm" for n in range(30)]
+    own.write_ratings(fragment.with_name("ratings.tsv"), rows)
+    wrong = run.invoke(data.app, ["check", str(fragment)])
+    assert wrong.exit_code == 1
+    assert wrong.output.count("lasts from") == 20
+    assert "... and 10 more errors." in wrong.output
+    assert "30 errors, 0 remarks" in wrong.output
+
+
+@pytest.mark.parametrize(("kind", "lacks"), [("own", "labels"), ("bids", "events, labels")])
+def test_a_folder_whose_kind_needs_more_says_where_that_is_written(
+    tmp_path: Path, kind: str, lacks: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"{lacks}\. Write them into a YAML .*docs/data\.md"):
+        choose_dataset(tmp_path, kind=kind)
+
+
+def test_a_key_of_a_recipe_is_not_taken_for_one_of_a_data_set(fragment: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no setting windows\.face: that is a recipe's"):
+        choose_dataset(fragment, changes=["windows.face=true"])

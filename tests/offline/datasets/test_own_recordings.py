@@ -219,3 +219,14 @@ def test_a_folder_that_is_not_there_is_told_once(tmp_path: Path) -> None:
     (finding,) = settings.open().check()
     assert finding.is_error
     assert f"there is no folder {tmp_path / 'gone'}" in finding.what
+
+
+def test_a_wrong_duration_is_told_once_a_trial_and_a_long_list_is_cut(tmp_path: Path) -> None:
+    settings = own.write_fake(tmp_path)
+    rows = [f"one.edf\tA\t\t{n}\t\t{2 + n / 2}\t6000\t\t3\tcalm" for n in range(30)]
+    own.write_ratings(tmp_path / "ratings.tsv", rows)
+    wrong = [finding.what for finding in settings.open().check()]
+    assert len(wrong) == 30
+    assert all("lasts from" in what for what in wrong)
+    with pytest.raises(DataError, match=r"\.\.\. and 20 more\.$"):
+        list(settings.open().recordings("A"))
