@@ -24,6 +24,7 @@ import offline.features
 import offline.models
 import rtaffect.signal
 from offline.datasets.array_source import ArraySource
+from offline.datasets.channels import montage_error
 from offline.datasets.contract import Dataset, Floats, Ints, Label, Recording
 from offline.datasets.windows import RecordedWindows, read_windows
 from offline.errors import DataError, RunError
@@ -31,6 +32,7 @@ from offline.items import Items
 from offline.models.contract import Features, Network, Shapes
 from offline.plurals import counted
 from offline.recipe import Recipe, WindowSettings
+from rtaffect.core.errors import MontageError
 from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.windows import open_windows
 
@@ -250,10 +252,13 @@ def _make_subject(recipe: Recipe, cache: Path, subject: str) -> Path:
     if (folder / "index.json").exists():
         return folder
     network = network_of(recipe, labels_of(recipe, dataset)).eval()
-    found = [
-        (recording, *_features(network, recording, recipe))
-        for recording in dataset.recordings(subject)
-    ]
+    found = []
+    for recording in dataset.recordings(subject):
+        try:
+            found.append((recording, *_features(network, recording, recipe)))
+        except MontageError as error:
+            wanted = recipe.windows.spec().modalities["eeg"].ch_names
+            raise montage_error(recording, dataset, wanted, error) from error
     if not found:
         msg = f"Subject {subject} must have a recording, got none."
         raise DataError(msg)

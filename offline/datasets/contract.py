@@ -112,6 +112,8 @@ class Recording:
     course : callable or None
         Where what was felt is known at every moment: a window's value is then the course's mean
         over it. Else it is its trial's.
+    file : str
+        Name of its file, for people; "" where there is none of its own.
     """
 
     subject: str
@@ -119,6 +121,7 @@ class Recording:
     open: Callable[[], Source]
     trials: tuple[Trial, ...]
     course: Course | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

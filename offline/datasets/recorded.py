@@ -149,6 +149,7 @@ class RecordedDataset:
                 session=take.session,
                 open=partial(_open, take, self._choices),
                 trials=survey.trials,
+                file=take.paths[0].name,
             )
 
     def fingerprint(self, subject: str) -> str:

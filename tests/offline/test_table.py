@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fakes import own
 
 from offline.datasets.contract import Recording, Trial
 from offline.datasets.simulated import Simulated, SimulatedSettings
@@ -282,3 +283,21 @@ def test_an_index_says_what_the_features_are_of(cache: Path) -> None:
         assert {f"{name}.npy" for name in index["arrays"]} <= {
             file.name for file in path.parent.iterdir()
         }
+
+
+def test_electrodes_that_a_recording_lacks_are_told_with_those_that_all_have(
+    tmp_path: Path,
+) -> None:
+    dataset = own.write_fake(tmp_path).model_dump(mode="json", exclude_none=True)
+    wanted = recipe(dataset=dataset, windows={"montage": "EEG_32"}, model={"kind": "svm"})
+    with pytest.raises(DataError, match=r"session 1 \(one\.edf\) .*lacks AF3, F7, ") as told:
+        read_table(wanted, tmp_path / "cache")
+    assert "windows.montage to a list of electrodes that all recordings have: Fp1, Fp2, F3" in str(
+        told.value
+    )
+    assert "bundle" not in str(told.value)
+    table = read_table(
+        recipe(dataset=dataset, windows={"montage": ["Fp1", "Fp2"]}, model={"kind": "svm"}),
+        tmp_path / "cache",
+    )
+    assert len(table.trial)

@@ -1,0 +1,46 @@
+"""What to say where a recording lacks channels that a recipe wants."""
+
+from collections.abc import Sequence
+
+from offline.datasets.contract import Dataset, Recording
+from offline.errors import DataError
+from rtaffect.core.errors import MontageError
+from rtaffect.core.montages import EEG_15, EEG_32
+from rtaffect.signal.montage import canonical_name
+
+_MONTAGES = {"EEG_32": EEG_32, "EEG_15": EEG_15}
+
+
+def montage_error(
+    recording: Recording, dataset: Dataset, wanted: Sequence[str], error: MontageError
+) -> DataError:
+    """Return the runtime's error about channels in the words of training.
+
+    Parameters
+    ----------
+    recording : Recording
+        The one that does not fit; it is opened once more.
+    dataset : Dataset
+        All recordings.
+    wanted : sequence of str
+        Electrodes of the recipe.
+    error : MontageError
+        What the runtime said, which knows of a bundle and a stream.
+    """
+    where = f"Subject {recording.subject}, session {recording.session}"
+    where += f" ({recording.file})" if recording.file else ""
+    with recording.open() as source:
+        labels = source.infos["eeg"].ch_names
+    has = {canonical_name(label) for label in labels}
+    lacks = [name for name in wanted if canonical_name(name) not in has]
+    if not lacks:  # two labels claim one site
+        return DataError(f"{where}: {error}")
+    shared = dataset.ch_names
+    fitting = [name for name, montage in _MONTAGES.items() if set(montage) <= set(shared)]
+    remedy = f"{fitting[0]}, or a list" if fitting else "a list"
+    return DataError(
+        f"{where} must have the electrodes of windows.montage, but lacks {', '.join(lacks)}; it "
+        f"has {', '.join(labels)}. Set windows.montage to {remedy} of electrodes that all "
+        f"recordings have: {', '.join(shared) or 'there are none'}. If a label means an electrode, "
+        "say so in the data set (`streams: {eeg: {rename: ...}}`)."
+    )
