@@ -72,8 +72,13 @@ def export_run(
     recipe = record.recipe()
     text = recipe.bundle
     if text is None:
-        msg = "A recipe must describe its bundle to be exported: add bundle: {name, title, summary}"
-        raise RunError(f"{msg} to that of run {record.id}.")
+        msg = (
+            f"A recipe must describe its bundle to be exported, and that of run {record.id} "
+            f"({recipe.name}) does not. Put `bundle: {{name: ..., title: ..., summary: ...}}` into "
+            f"the recipe file, give the same command again ({record.sessions[-1].command}; nothing "
+            "is trained again), and then export."
+        )
+        raise RunError(msg)
     split = read_run_split(run, record)
     unit = choose_unit(record, split, fold=fold, seed=seed)
     units = units_of(record, split)

@@ -14,6 +14,7 @@ from offline.report.study import Checkpoint, Curve, Design, ScalpMaps, Study, Va
 from offline.runs.folder import state, unit_folder, verify
 from offline.runs.plan import Unit
 from offline.runs.record import (
+    STUDY_ENDING,
     RunRecord,
     read_record,
     read_run_split,
@@ -25,8 +26,6 @@ from rtaffect.core.errors import RtaffectError
 if TYPE_CHECKING:  # a recipe knows every network, which loads torch
     from offline.protocols.contract import Split
     from offline.recipe import Recipe
-
-STUDY_ENDING = ".study.json"
 
 
 def gather(paths: Sequence[Path], *, cache: Path | None) -> list[Study]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from offline.errors import RunError
+from offline.plurals import some
 from offline.protocols.contract import Split
 from offline.protocols.files import read_split, write_split
 from offline.runs.folder import write_atomically
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # a recipe knows every network, which loads torch
 
 RUN = "run.json"
 SPLIT = "split.json"
+STUDY_ENDING = ".study.json"
 
 _PACKAGES = ("rtaffect", "torch", "numpy", "scipy", "scikit-learn", "mne", "onnx")
 
@@ -151,11 +153,10 @@ def read_record(folder: Path) -> RunRecord:
         There is none, or it is not one.
     """
     path = folder / RUN
+    if not path.is_file():
+        raise RunError(_no_run(folder))
     try:
         record = _RECORD.validate_json(path.read_bytes())
-    except FileNotFoundError:
-        msg = f"{folder} must be the folder of a run, but holds no {RUN}."
-        raise RunError(msg) from None
     except (OSError, ValidationError) as error:
         msg = f"{path} must be the record of a run: {error}."
         raise RunError(msg) from error
@@ -163,6 +164,22 @@ def read_record(folder: Path) -> RunRecord:
         msg = f"{path} must be of schema version 1, got {record.schema_version}."
         raise RunError(msg)
     return record
+
+
+def _no_run(path: Path) -> str:
+    """Return why a path is no run, and what to do."""
+    folder, train = path, f"`rtaffect-offline train RECIPE.yaml --runs {path}`"
+    if path.is_file():
+        return f"{path} must be the folder of a run or a study (*{STUDY_ENDING}), but is a file."
+    if path.exists():
+        said = f"{path} must be the folder of a run, but holds no {RUN}"
+    else:
+        said = f"There is no {path} (a relative path counts from {Path.cwd()})"
+        folder, train = path.parent, "`rtaffect-offline train RECIPE.yaml`"
+    if studies := sorted(folder.glob(f"*{STUDY_ENDING}")):
+        names = some([study.name for study in studies], most=5)
+        return f"{said}. Studies in {folder}: {names}."
+    return f"{said}, and no study is in {folder} yet. Train first: {train}."
 
 
 def read_run_split(folder: Path, record: RunRecord) -> Split:
@@ -217,7 +234,11 @@ def choose_unit(record: RunRecord, split: Split, *, fold: str | None, seed: int 
     for unit in units:
         if (unit.fold, unit.seed) == wanted:
             return unit
-    msg = f"Run {record.id} must have fold {wanted[0]} with seed {wanted[1]}, but it has not."
+    seeds = dict.fromkeys(str(unit.seed) for unit in units)
+    msg = (
+        f"Run {record.id} must have fold {wanted[0]} with seed {wanted[1]}, but it has not. Its "
+        f"folds are {', '.join(folds)}; its seeds {', '.join(seeds)}."
+    )
     raise RunError(msg)
 
 
@@ -243,7 +264,7 @@ _STUDY = TypeAdapter(StudyRecord)
 def study_file(root: Path, name: str) -> Path:
     """Return where a study is written down."""
     kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).lstrip(".")
-    return root / f"{kept or 'study'}.study.json"
+    return root / f"{kept or 'study'}{STUDY_ENDING}"
 
 
 def write_study(root: Path, name: str, runs: Iterable[Run]) -> Path:
@@ -261,8 +282,10 @@ def read_study(path: Path) -> StudyRecord:
     Raises
     ------
     RunError
-        It is no such file.
+        It is not there, or no such file.
     """
+    if not path.exists():
+        raise RunError(_no_run(path))
     try:
         return _STUDY.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
@@ -278,7 +301,7 @@ def first_run(path: Path) -> Path:
     RunError
         It is a file, but no study's.
     """
-    if path.is_file():
+    if path.name.endswith(STUDY_ENDING) or path.is_file():
         return path.parent / next(iter(read_study(path).variants.values()))
     return path
 

@@ -148,7 +148,9 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
         with pytest.raises(RunError, match=r"1 of 4 units are not done, such as .*simulated-0001"):
             export_run(folder, tmp_path, fold=fold)
     bare, _ = finished_run(tmp_path / "bare", bundle=None, **recipe)
-    with pytest.raises(RunError, match="describe its bundle"):
+    with pytest.raises(
+        RunError, match=r"describe its bundle .*recipe file, .*same command again \(test; "
+    ):
         export_run(bare, tmp_path)
 
 

@@ -11,6 +11,8 @@ from offline.runs.record import (
     RUN,
     SPLIT,
     Session,
+    choose_unit,
+    first_run,
     read_record,
     read_run_split,
     read_study,
@@ -111,3 +113,23 @@ def test_a_study_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.study.json").write_text("[]")
     with pytest.raises(RunError, match="which runs belong together"):
         read_study(tmp_path / "x.study.json")
+
+
+def test_what_is_not_there_is_told_from_what_holds_nothing_yet(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"holds no run\.json, and no study .* yet\. Train first: "):
+        read_record(tmp_path)
+    for read in (read_record, first_run):
+        with pytest.raises(RunError, match=r"There is no .*x\.study\.json .*Train first") as gone:
+            read(tmp_path / "x.study.json")
+        assert "Errno" not in str(gone.value)
+    write_study(tmp_path, "mine", [run()])
+    for path in (tmp_path, tmp_path / "other.study.json"):
+        with pytest.raises(RunError, match=r"Studies in .*: mine\.study\.json\."):
+            read_record(path)
+
+
+def test_a_fold_that_is_none_is_told_those_that_there_are(tmp_path: Path) -> None:
+    one = run()
+    record = write_record(tmp_path, one, session())
+    with pytest.raises(RunError, match=r"folds are a, b; its seeds 3, 5\."):
+        choose_unit(record, one.split, fold="fold-1", seed=None)
