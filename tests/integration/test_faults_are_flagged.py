@@ -6,10 +6,12 @@ from functools import cache
 import numpy as np
 import pytest
 
+from rtaffect.bundle import find_bundle, load_bundle
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_32
 from rtaffect.core.spec import FrameSpec, SignalSpec, WindowSpec
 from rtaffect.core.window import Flag, Window
+from rtaffect.decode.decoder import Decoder
 from rtaffect.simulate.faults import FAULTS, parse_fault
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
@@ -142,6 +144,25 @@ STORIES: dict[str, tuple[str, Story]] = {
     ),
     "face:flat@10+3=AU12_r": ("face", []),  # a still face looks the same
 }
+# The same of the estimates of a shipped model: words, and how many windows the answer rests on.
+ESTIMATES: dict[str, list[tuple[float, str, int]]] = {
+    "drop@20+0.5": [
+        (0.0, "eeg:late eeg:missing", 0),
+        (0.25, "eeg:gap eeg:missing", 0),
+        (0.75, "eeg:gap eeg:missing eeg:warmup", 0),
+        (3.75, "eeg:warmup", 1),
+        (6.75, "eeg:warmup", 2),
+        (9.75, "eeg:warmup", 3),
+        (12.75, "eeg:warmup", 4),
+        (16.5, "", 4),
+    ],
+    "burst@20+0.8": [
+        (0.0, "eeg:late eeg:missing", 0),
+        (0.5, "", 4),
+        *[(3.0, "", 1), (3.5, "", 4), (6.0, "", 2), (6.5, "", 4), (9.0, "", 3), (9.5, "", 4)],
+    ],
+    f"flat@20+5={FOUR}": [(0.75, "eeg:artifact", 4), (17.0, "", 4)],
+}
 LOST_S = {  # what of the signal is gone for good, after the start of the fault
     "drop@10+0.5": (0.0, 0.5),
     "nan@10+1": (0.0, 1.0),
@@ -207,6 +228,28 @@ def test_a_fault_is_flagged_when_it_says_and_not_otherwise(fault: str) -> None:
     assert story(windows, modality) == expected
     other = "face" if modality == "eeg" else "eeg"
     assert story(windows, other) == []
+
+
+@pytest.mark.parametrize("fault", ESTIMATES)
+def test_an_estimate_says_of_every_window_that_it_rests_on(fault: str) -> None:
+    bundle = load_bundle(find_bundle("prior-dfcn-eeg-face"))
+    source = SimulatedSource(
+        Participant(3), 38.0, sfreq=SFREQ, t_start=T0, faults=[parse_fault(fault)]
+    )
+    chain = WindowChain(bundle.manifest.windows, source.infos)
+    decoder = Decoder(bundle, infos=source.infos, provider="cpu")
+    told: list[tuple[float, str, int]] = []
+    for event in source.events():
+        for window in chain.push(event):
+            estimate = decoder.decode(window).estimate
+            assert bool(estimate.targets) == bool(estimate.n_slices)
+            flags = [f"{m}:{f}" for m, f in estimate.flags if m == "eeg" and f != Flag.SIMULATED]
+            now = (" ".join(flags), estimate.n_slices)
+            if not told or told[-1][1:] != now:
+                told.append((window.t_end - T0, *now))
+    settled = told.index((16.0, "", 4))
+    assert {words for _, words, n in told[:settled] if n} == {"eeg:warmup"}
+    assert [(t - 20.0, *rest) for t, *rest in told[settled + 1 :]] == ESTIMATES[fault]
 
 
 @pytest.mark.parametrize("fault", STORIES)
