@@ -151,4 +151,6 @@ def _protocol(recipe: "Recipe | None") -> str:
     if recipe is None:
         return "-"
     settings = recipe.protocol.model_dump(mode="json", exclude={"kind", "validation_share"})
-    return " ".join([recipe.protocol.kind, *(f"{key}={value}" for key, value in settings.items())])
+    words = [recipe.protocol.kind, *(f"{key}={value}" for key, value in settings.items())]
+    chooses = ["(the tested set chooses the epoch)"] * bool(recipe.training.paper_protocol)
+    return " ".join([*words, *chooses])

@@ -27,6 +27,7 @@ HELPERS = {
     "windows": "from recordings to windows",
     "choosing": "which data set is meant",
     "settings": "what settings share",
+    "channels": "which electrodes recordings have",
     "tables": "of own and bids",
     "rated": "of own and bids",
     "recorded": "of own and bids",
