@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from offline.cli.folds import folds_in_words
 from offline.cli.running import Changes, subjects_read
 
 if TYPE_CHECKING:  # what follows loads torch
@@ -113,6 +114,7 @@ def _show(found: "Audit", items: "Items", console: Console, *, chooses_by_test: 
         f"{split.level.capitalize()}s: {len(items)}. Subjects: {len(set(items.subject))}.",
         markup=False,
     )
+    console.print(folds_in_words(split, items), markup=False, soft_wrap=True)
     table = Table("", "found", "which means", caption=_CAPTION, caption_justify="left")
     table.add_row(
         "Kept apart",

@@ -46,7 +46,13 @@ Cache = Annotated[
     Path | None,
     typer.Option(help="Folder of features, computed once.", show_default="RUNS/features"),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be trained, and stop.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Show what would be trained, and stop. Features are read, or computed and kept.",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -170,15 +176,20 @@ def run_recipes(
     check_writable(root)
     check_writable(cache)
     n_workers = options.n_workers or _n_workers(recipes.values())
-    runs = [
-        _plan(variant, recipe, cache, n_workers=n_workers, console=console)
-        for variant, recipe in recipes.items()
-    ]
+    runs: list[Run] = []
+    sizes: dict[str, list[str]] = {}
+    for variant, recipe in recipes.items():
+        run, size = _plan(variant, recipe, cache, n_workers=n_workers, console=console)
+        runs.append(run)
+        sizes.setdefault(size, []).append(variant)
     found = states(runs, root)
     n_left = sum(state != "done" for state in found.values())
     heading = f"{len(found)} unit{'s' * (len(found) != 1)} in {root}, {n_left} left to train"
     console.print(heading, style="bold", soft_wrap=True, markup=False)
     console.print(plan_table(runs, found))
+    for size, variants in sizes.items():
+        of = f"{', '.join(variants)}: " if len(sizes) > 1 else ""
+        console.print(of + size, soft_wrap=True, markup=False, highlight=False)
     if dry_run:
         return None
     if n_left:
@@ -249,8 +260,9 @@ def plan_table(runs: Sequence["Run"], found: "Mapping[Unit, State]") -> Table:
 
 def _plan(
     variant: str, recipe: "Recipe", cache: Path, *, n_workers: int, console: Console
-) -> "Run":
-    """Read the features, which are computed if they are not there, and share out the items."""
+) -> "tuple[Run, str]":
+    """Return the run, and how large its folds are; features are computed if they are not there."""
+    from offline.cli.folds import folds_in_words
     from offline.runs.trainer import plan_run
     from offline.table import read_table
 
@@ -258,7 +270,9 @@ def _plan(
         table = read_table(recipe, cache, n_workers=n_workers, report=report)
     for sentence in table.lacks:
         console.print(f"{variant}: {sentence}", soft_wrap=True, markup=False, highlight=False)
-    return plan_run(variant, recipe, table)
+    run = plan_run(variant, recipe, table)
+    items = table.windows_as_items() if run.split.level == "window" else table.trials
+    return run, folds_in_words(run.split, items)
 
 
 @contextmanager

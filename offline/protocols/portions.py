@@ -19,7 +19,8 @@ class PortionsSettings(ProtocolSettings):
     Parameters
     ----------
     train, validation, test : float
-        Portions; the latter two get at least one subject each, training gets what is left.
+        Shares, not numbers of subjects: 8, 1, 1 and 80, 10, 10 are the same. The latter two get at
+        least one subject each, training gets what is left.
     n_draws : int
         Folds, each drawn anew: ``"draw-1"``, ``"draw-2"``, ... A subject may be tested in several.
     """

@@ -48,6 +48,7 @@ def test_a_sound_recipe_is_called_sound(recipe: Path) -> None:
     assert got.exit_code == 0, got.output
     assert "loso" in got.output
     assert "Trials: 30. Subjects: 5." in got.output
+    assert "trains on 3 subjects (18 trials), validates on 1 subject (6 trials)" in got.output
     assert "subject, session, trial" in got.output
     assert "Sound." in got.output
 
