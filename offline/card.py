@@ -24,7 +24,7 @@ _NAMES = {
 
 _ROLES = {
     "train": "trained on",
-    "validation": "to choose the epoch and calibrate on",
+    "validation": "to {does} on",
     "test": "tested on",
 }
 
@@ -32,6 +32,8 @@ _CHECKPOINTS = {
     "validation": "The epoch was chosen on the validation {what}",
     "last": "The last epoch was kept; nothing was chosen.",
     "best_test": "The epoch that was best on the TEST {what} was kept, as in some papers.",
+    "solved": "It was solved at once, without epochs; the temperature was set on the validation "
+    "{what}",
 }
 
 _BLIND = ("trivial_", "prior_", "always_", "chance", "prevalence", "majority_", "last_label_")
@@ -109,8 +111,9 @@ def _stamp(training: Training) -> Iterator[str]:
 
 
 def _source(data: DataSet, training: Training) -> str:
+    does = "calibrate" if training.checkpoint == "solved" else "choose the epoch and calibrate"
     people = [
-        f"{words} {len(training.participants[role])}"
+        f"{words.format(does=does)} {len(training.participants[role])}"
         for role, words in _ROLES.items()
         if training.participants.get(role)
     ]
@@ -203,7 +206,7 @@ def _protocol(training: Training) -> str:
     kind, what = training.protocol.get("kind"), _shares_out(training)
     words = [f"Protocol: {kind}." if kind else ""]
     words.append(_CHECKPOINTS.get(training.checkpoint, "").format(what=what))
-    if training.checkpoint == "validation":
+    if training.checkpoint in ("validation", "solved"):
         words[-1] += "." if training.leaky else f", and the test {what} were looked at once."
     return _filled(" ".join(word for word in words if word))
 

@@ -1,7 +1,7 @@
 """From a finished run to a bundle."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from offline.datasets.windows import read_windows
 from offline.errors import RunError
 from offline.export import Windows, export_bundle
 from offline.metrics.evaluation import Evaluation, evaluate
+from offline.plurals import counted
 from offline.predictions import Predictions, concatenate, read_predictions
 from offline.recipe import Recipe
 from offline.runs.folder import state, unit_folder, verify
@@ -39,6 +40,7 @@ def export_run(
     seed: int | None = None,
     replace: bool = False,
     command: str = "",
+    report: Callable[[str], None] | None = None,
 ) -> Bundle:
     """Export one unit of a run as the bundle that its recipe describes.
 
@@ -59,6 +61,8 @@ def export_run(
         A bundle of that name is replaced whatever it came of; else only one of this very training.
     command : str
         What was typed, for the manifest; it follows what the run was begun with.
+    report : callable, optional
+        Told, once nothing is in the way, what is done now.
 
     Raises
     ------
@@ -97,6 +101,11 @@ def export_run(
     folder = unit_folder(run.parent, unit)
     verify(folder)
     facts = read_facts(folder)
+    if report is not None:
+        report(
+            f"{text.name}: counts what {counted(len(units), 'unit')} said, reads windows of a "
+            "tested subject, writes graphs, and checks them on these windows ..."
+        )
     dataset = recipe.dataset.open()
     labels = labels_of(recipe, dataset)
     network = read_network(recipe, labels, folder)
@@ -113,7 +122,7 @@ def export_run(
         data=_data_set(dataset),
         protocol=protocol,
         leaky=facts.leaky,
-        checkpoint="validation",
+        checkpoint="validation" if facts.n_epochs else "solved",
     )
     return export_bundle(
         network,

@@ -37,8 +37,15 @@ def export(
     words = ["rtaffect-offline", "export", str(run)]
     words += ["--fold", fold] if fold is not None else []
     words += ["--seed", str(seed)] if seed is not None else []
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
     bundle = export_run(
-        first_run(run), out, fold=fold, seed=seed, replace=replace, command=shlex.join(words)
+        first_run(run),
+        out,
+        fold=fold,
+        seed=seed,
+        replace=replace,
+        command=shlex.join(words),
+        report=lambda line: errors.print(line, markup=False),
     )
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{bundle.path}  sha256 {bundle.digest[:12]}", markup=False)

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,6 +23,9 @@ from offline.cli.running import (
     Workers,
     run_recipes,
 )
+
+if TYPE_CHECKING:  # a recipe knows every network, which loads torch
+    from offline.recipe import Recipe
 
 
 def train(
@@ -58,6 +61,8 @@ def train(
         n_together=together,
         tensorboard=tensorboard,
     )
+    if remark := _of_another_model(load_recipe(recipe), settings):
+        console.print(remark, style="yellow", markup=False, highlight=False, soft_wrap=True)
     command = shlex.join(["rtaffect-offline", "train", str(recipe), *(changes or ())])
     study = run_recipes(
         settings.name,
@@ -69,3 +74,15 @@ def train(
     )
     if study is not None:
         print_results([study], console)
+
+
+def _of_another_model(written: "Recipe", wanted: "Recipe") -> str:
+    """Return that a bundle's words are about the model in the file; "" where they are not."""
+    bundle = wanted.bundle
+    if bundle is None or bundle != written.bundle or wanted.model.kind == written.model.kind:
+        return ""
+    return (
+        f"The model is {wanted.model.kind}, but bundle.name, bundle.title ({bundle.title!r}) and "
+        f"bundle.summary still speak of the recipe's {written.model.kind}. Give others before you "
+        "export, such as bundle.title='...'; nothing is trained again for that."
+    )

@@ -52,14 +52,14 @@ def _opening(study: Study, numbers: Numbers) -> Iterator[str]:
         yield "\n".join(f"> **{stamp}**\n>" for stamp in study.stamps).removesuffix("\n>")
     yield "## What was asked"
     about = study.about
-    first, *rest = describe(study.design)
+    first, *rest = describe(study.design, chosen=study.chosen)
     lines = [
         f"Data: {about.title} (used: {seen_in_words(study)}). Reference: "
         f"{about.reference or 'none'}. Licence: {about.licence.rstrip('.') or 'not stated'}.",
         *(f"Tested: {counts}." for counts in _counts(numbers)),
         *dict.fromkeys(sentence for variant in study.variants for sentence in variant.lacks),
         *(f"Answered: {text}." for text in labels_in_words(study)),
-        *filter(None, (first, people_in_words(study.variants[0].n_people))),
+        *filter(None, (first, people_in_words(study.variants[0].n_people, chosen=study.chosen))),
         *rest,
     ]
     yield "\n".join(f"- {line}" for line in lines)

@@ -19,6 +19,9 @@ CHECKPOINTS: Mapping[Checkpoint, str] = {
 }
 """Which epoch's weights answered, in words; the first is what a report speaks of."""
 
+EPOCH_AND_TEMPERATURE = ("epoch", "temperature")
+"""What validation chooses of a model that is trained by epochs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
@@ -125,6 +128,11 @@ class Variant:
     lacks: tuple[str, ...] = ()
     n_missing: int = 0
 
+    @property
+    def is_solved(self) -> bool:
+        """Whether a solver found the weights at once, without epochs."""
+        return bool(self.curves) and not any(curve.train_nll for curve in self.curves)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
@@ -206,6 +214,12 @@ class Study:
         if self.about.simulated:
             found.append("SIMULATED: nobody was measured")
         return tuple(found)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """What validation chose: models without epochs only have a temperature."""
+        solved = all(variant.is_solved for variant in self.variants)
+        return ("temperature",) if solved else EPOCH_AND_TEMPERATURE
 
     @property
     def n_missing(self) -> int:

@@ -112,9 +112,12 @@ def _cells(scores: Mapping[str, Metric], names: Iterable[str]) -> list[str]:
 
 
 def epochs_in_tables(study: Study, numbers: Numbers) -> Iterator[str]:
-    """Yield what other epochs than the chosen one would have answered."""
+    """Yield what other epochs than the chosen one would have answered; not of solved models."""
+    variants = [variant for variant in study.variants if not variant.is_solved]
+    if not variants:
+        return
     yield "## Which epoch answered"
-    checkpoints = [c for c in CHECKPOINTS if any(c in v.answers for v in study.variants)]
+    checkpoints = [c for c in CHECKPOINTS if any(c in v.answers for v in variants)]
     highs = dict.fromkeys(answer.chosen.classes[-1] for answer in numbers.answers)
     f1 = " and ".join(f"{high!r}" for high in highs)
     note = f"Balanced accuracy / accuracy / F1 of {f1}, per trial, pooled. "
@@ -125,6 +128,8 @@ def epochs_in_tables(study: Study, numbers: Numbers) -> Iterator[str]:
         )
     else:
         note += "A last epoch far from the one that validation chose speaks of overfitting."
+    if solved := [variant.name for variant in study.variants if variant.is_solved]:
+        note += f" Without epochs, and so not here: {', '.join(solved)}."
     yield note
     header = ["", *(f"{t}: {CHECKPOINTS[c]}" for t in study.labels for c in checkpoints)]
     by_place = {(a.variant, a.target): a.by_checkpoint for a in numbers.answers}
@@ -137,7 +142,7 @@ def epochs_in_tables(study: Study, numbers: Numbers) -> Iterator[str]:
                 for checkpoint in checkpoints
             ),
         ]
-        for variant in study.variants
+        for variant in variants
     ]
     yield table(header, rows, stamps=study.stamps)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from offline.card import FEW_PEOPLE
 from offline.plurals import counted, ranged
-from offline.report.study import Design, Study
+from offline.report.study import EPOCH_AND_TEMPERATURE, Design, Study
 
 SCORES: Mapping[str, str] = {
     "balanced_accuracy": "balanced accuracy",
@@ -55,18 +55,20 @@ _STIMULI = {
 }
 _IN_A_FOLD = {
     "train": "trains on",
-    "validation": "chooses epoch and temperature on",
+    "validation": "chooses {chosen} on",
     "test": "tests",
 }
 
 
-def describe(design: Design) -> list[str]:
+def describe(design: Design, *, chosen: Sequence[str] = EPOCH_AND_TEMPERATURE) -> list[str]:
     """Return what a protocol keeps apart, and what not, a sentence each.
 
     Parameters
     ----------
     design : Design
         Of the study.
+    chosen : sequence of str
+        What validation chose: `Study.chosen`.
     """
     settings = ", ".join(f"{k} {v}" for k, v in design.settings.items() if k != "kind")
     meaning = _PROTOCOLS.get(design.protocol)
@@ -94,20 +96,24 @@ def describe(design: Design) -> list[str]:
             "points."
         )
     else:
-        said.append("Validation chose the epoch and the temperature; the test set chose nothing.")
+        said.append(f"Validation chose the {' and the '.join(chosen)}; the test set chose nothing.")
     return said
 
 
-def people_in_words(n_people: Mapping[str, tuple[int, int]]) -> str:
+def people_in_words(
+    n_people: Mapping[str, tuple[int, int]], *, chosen: Sequence[str] = EPOCH_AND_TEMPERATURE
+) -> str:
     """Return how many subjects have which role in a fold; "" where that is not known.
 
     Parameters
     ----------
     n_people : mapping of str to (int, int)
         By role, the fewest and the most.
+    chosen : sequence of str
+        What validation chose: `Study.chosen`.
     """
     said = [
-        f"{does} {ranged(*n_people[role], 'subject')}"
+        f"{does.format(chosen=' and '.join(chosen))} {ranged(*n_people[role], 'subject')}"
         for role, does in _IN_A_FOLD.items()
         if role in n_people
     ]

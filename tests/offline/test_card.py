@@ -193,6 +193,16 @@ def test_single_windows_and_a_baseline_are_said() -> None:
     assert "at least 6 clean windows" in card
 
 
+def test_a_solved_model_is_not_said_to_have_epochs() -> None:
+    card = _card(_training(checkpoint="solved"))
+    assert "to calibrate on 1, tested" in card
+    assert (
+        "It was solved at once, without epochs; the temperature was set on the validation people, "
+        "and the test people were looked at once."
+    ) in card
+    assert "choose" not in card
+
+
 def test_what_was_not_measured_is_said() -> None:
     assert "How well it does was not measured." in _card(_training(metrics={}))
 

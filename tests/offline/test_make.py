@@ -40,6 +40,18 @@ RECIPES = {
 }
 
 
+def test_an_export_says_what_it_does_and_that_an_svm_has_no_epochs(tmp_path: Path) -> None:
+    folder, _ = finished_run(tmp_path, **RECIPES["svm"])
+    told: list[str] = []
+    manifest = export_run(folder, tmp_path / "bundles", report=told.append).manifest
+    assert len(told) == 1
+    assert told[0].startswith("tiny: counts what 1 unit said, reads windows")
+    assert manifest.training.checkpoint == "solved"
+    card = " ".join(manifest.description.split())
+    assert "without epochs; the temperature was set on the validation people" in card
+    assert "epoch was chosen" not in card
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_bundle_answers_in_the_runtime_as_the_unit_did(name: str, tmp_path: Path) -> None:
     folder, run = finished_run(tmp_path, **RECIPES[name])

@@ -169,3 +169,29 @@ def test_a_folder_that_holds_no_run_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str
 ) -> None:
     assert str(tmp_path) in complaint(capsys, verb, tmp_path)
+
+
+def test_the_plan_says_how_large_folds_are_and_whose_words_a_bundle_bears(
+    capsys: pytest.CaptureFixture[str], recipe: Path, tmp_path: Path
+) -> None:
+    words = "{name: tiny, title: My DFCN, summary: S}"
+    recipe.write_text(TINY.replace("maps: [2]", "prior: false") + f"bundle: {words}\n")
+    args = ["train", str(recipe), "--runs", str(tmp_path / "runs"), "--dry-run"]
+    args += ["model={kind: svm}", "protocol={kind: portions, train: 40, test: 12}"]
+
+    def told(*more: str) -> str:
+        with pytest.raises(SystemExit) as end:
+            main([*args, *more])
+        assert end.value.code == 0
+        return capsys.readouterr().out
+
+    plan = told()
+    assert (
+        "A fold trains on 1 subject (6 trials), validates on 1 subject (6 trials), tests 1 subject "
+        "(6 trials)."
+    ) in plan
+    assert "bundle.title ('My DFCN') and bundle.summary still speak of the recipe's prior_dfcn" in (
+        plan
+    )
+    assert "still speak" not in told("bundle.title=My SVM")
+    assert "still speak" not in told("model={kind: prior_dfcn, prior: false}")

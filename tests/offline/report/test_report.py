@@ -316,3 +316,22 @@ def test_wilsons_interval_is_the_closed_form() -> None:
 
 def test_a_pipe_in_a_name_does_not_break_a_table() -> None:
     assert table(["a"], [["x|y"]], stamps=()).splitlines()[-1] == "| x\\|y |"
+
+
+def test_a_model_without_epochs_is_in_no_table_of_epochs(tmp_path: Path) -> None:
+    study = make_study(rates={"full": 0.7, "SVM": 0.6})
+    full, svm = study.variants
+    svm = replace(
+        svm,
+        curves=tuple(replace(c, train_nll=(), validation_nll=(), chosen=0) for c in svm.curves),
+    )
+    text = _text(replace(study, variants=(full, svm)), tmp_path / "both")
+    epochs = text.split("## Which epoch answered")[1].split("## What each")[0]
+    assert "| full |" in epochs
+    assert "| SVM |" not in epochs
+    assert "Without epochs, and so not here: SVM." in epochs
+    assert "Validation chose the epoch and the temperature" in text
+    alone = _text(replace(study, variants=(svm,)), tmp_path / "alone")
+    assert "## Which epoch answered" not in alone
+    assert "Validation chose the temperature; the test set chose nothing." in alone
+    assert "chooses temperature on 2 subjects" in alone
