@@ -61,8 +61,8 @@ def test_trials_without_a_window_and_people_without_a_face_are_told_of(
     monkeypatch.setattr(Simulated, "recordings", some)
     (told,) = read_table(recipe(), cache / "some").lacks
     assert re.match(
-        r"1 of 12 trials give no usable window and are in no number: simulated-0000/1/02\. A window "
-        r"of 3 s begins every 3 s",
+        r"1 of 12 trials give no usable window and are in no number: simulated-0000/1/02\. "
+        r"A window of 3 s begins every 3 s",
         told,
     )
 
@@ -70,7 +70,7 @@ def test_trials_without_a_window_and_people_without_a_face_are_told_of(
 def test_a_face_that_is_asked_for_must_be_there(cache: Path) -> None:
     table = read_table(recipe(), cache)
     assert table.has_face
-    with pytest.raises(DataError, match="windows.face is true.*no subject has any"):
+    with pytest.raises(DataError, match=r"windows\.face is true.*no subject has any"):
         plan_run("full", recipe(), dataclasses.replace(table, has_face=False))
 
 
