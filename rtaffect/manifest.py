@@ -228,8 +228,8 @@ class Training(_Part):
     leaky : bool
         Test data took part in training or selection: the metrics say nothing about new people.
     checkpoint : str
-        How the epoch was chosen: ``"validation"``, ``"last"`` or ``"best_test"``; ``"solved"`` where
-        there are no epochs.
+        How the epoch was chosen: ``"validation"``, ``"last"`` or ``"best_test"``; ``"solved"``
+        where there are no epochs.
     """
 
     command: str
