@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from rtaffect.cli.text import printable
 from rtaffect.core.errors import RtaffectError
+from rtaffect.text import printable
 
 OLDEST_LSL = (1, 18)
 SELF_TEST_S = 5.0

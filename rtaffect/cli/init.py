@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtaffect.cli.text import printable
 from rtaffect.core.errors import ConfigError, StreamError
+from rtaffect.text import printable
 
 if TYPE_CHECKING:
     from rtaffect.bundle import Bundle
@@ -87,8 +87,8 @@ def _needs(
         There is no stream of a modality that it needs.
     """
     from rtaffect.cli.choosing import lacking
-    from rtaffect.cli.text import LEAKY
     from rtaffect.config.session import STREAM_TYPES
+    from rtaffect.text import LEAKY
 
     if manifest.training.leaky:
         yield f"{'':8} {LEAKY}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rtaffect.cli.running import tell
-from rtaffect.cli.text import printable
+from rtaffect.text import printable
 
 if TYPE_CHECKING:
     from rtaffect.cli.resting import RestCommand

@@ -7,10 +7,7 @@ at once.
 import logging
 import os
 import sys
-from typing import Annotated, Any
-
-import typer
-from typer.core import TyperGroup
+from typing import Any, ClassVar
 
 from rtaffect.cli import (
     baseline,
@@ -25,23 +22,21 @@ from rtaffect.cli import (
     simulate,
     streams,
 )
-from rtaffect.cli.text import printable
-from rtaffect.core.errors import RtaffectError
-from rtaffect.version import __version__
+from rtaffect.program import DEBUG, Debug, Program, Version, open_program, use_one_thread_each
 
-DEBUG = "RTAFFECT_DEBUG"
-"""Environment variable that does what ``--debug`` does."""
-
-INTERRUPTED = 130
-
-# One thread each: the matrices here are small, and threads that spin cost more than they bring. The
-# libraries look at these when they load, and nothing above loads them; a lab's own setting stays.
-for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+# The matrices here are small, and threads that spin cost more than they bring. Nothing above loads
+# a library of linear algebra; a lab's own setting stays.
+use_one_thread_each()
 
 
-class _Program(TyperGroup):
-    """Turns errors into a few lines and an exit code; takes ``--debug`` anywhere on the line."""
+class _Program(Program):
+    """Takes ``--debug`` anywhere on the line."""
+
+    logs: ClassVar = {
+        "level": logging.DEBUG,
+        "format": "%(relativeCreated)d %(name)s %(message)s",
+    }
+    how_to_debug = "with --debug"
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take ``--debug`` out of the arguments, wherever it stands before a ``--``."""
@@ -51,49 +46,8 @@ class _Program(TyperGroup):
             os.environ[DEBUG] = "1"
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the verb."""
-        if os.environ.get(DEBUG):
-            logging.basicConfig(
-                level=logging.DEBUG, format="%(relativeCreated)d %(name)s %(message)s"
-            )
-            return super().invoke(ctx)
-        try:
-            return super().invoke(ctx)
-        except RtaffectError as error:
-            _complain("Error:", str(error))
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
-        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
-            raise
-        except OSError as error:
-            _complain("Error:", f"The system refuses: {error}")
-        except Exception as error:  # noqa: BLE001 - a fault of ours, told in words
-            _complain(
-                "Fault in rtaffect:",
-                f"{type(error).__name__}: {error}\n"
-                "This should not happen. Run it again with --debug and report what it prints.",
-            )
-        raise typer.Exit(1)
 
-
-def _complain(heading: str, text: str) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(heading, style="bold red", end=" ")
-    console.print("\n".join(map(printable, text.splitlines())), markup=False)
-
-
-app = typer.Typer(
-    name="rtaffect",
-    cls=_Program,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = open_program("rtaffect", group=_Program)
 
 RUN, LOOK, SET_UP = "Run", "Look", "Set up"
 
@@ -110,22 +64,8 @@ app.command(rich_help_panel=SET_UP)(keys.keys)
 app.add_typer(bundle.app, name="bundle", rich_help_panel=SET_UP)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"rtaffect {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
-def program(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks and log lines (also RTAFFECT_DEBUG=1).")
-    ] = False,
-) -> None:
+def program(version: Version = False, debug: Debug = False) -> None:
     """Valence and arousal from EEG and face, while a session runs.
 
     Lab Streaming Layer in, estimates over ZeroMQ out. Start here:

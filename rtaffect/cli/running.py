@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rtaffect.cli.resting import FILE
-from rtaffect.cli.text import LEAKY
+from rtaffect.text import LEAKY
 
 if TYPE_CHECKING:
     from rtaffect.bundle import Bundle

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtaffect.cli.text import printable
+from rtaffect.text import printable
 
 if TYPE_CHECKING:
     from rtaffect.sources.lsl_inlet import FoundStream

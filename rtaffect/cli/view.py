@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from rtaffect.cli.text import LEAKY, printable
+from rtaffect.text import LEAKY, printable
 from rtaffect.wire import (
     EstimateMessage,
     Event,

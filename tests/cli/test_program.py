@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rtaffect.cli import main as program
 from rtaffect.cli import streams as streams_verb
-from rtaffect.cli.main import DEBUG, app
+from rtaffect.cli.main import app
 from rtaffect.core.errors import StreamError
+from rtaffect.program import DEBUG, INTERRUPTED
 from rtaffect.version import __version__
 
 VERBS = ("demo", "live", "replay", "simulate", "streams", "listen", "doctor", "init", "keys")
@@ -108,7 +108,7 @@ def test_a_fault_of_ours_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     _raising(monkeypatch, KeyboardInterrupt())
     result = run(app, ["streams"])
-    assert result.exit_code == program.INTERRUPTED
+    assert result.exit_code == INTERRUPTED
     assert "Traceback" not in result.output
 
 

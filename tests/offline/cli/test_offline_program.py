@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from offline.cli.main import app, main
+from offline.errors import DataError
+from rtaffect.program import DEBUG, INTERRUPTED
 
 ROOT = Path(__file__).parents[3]
 
@@ -137,6 +139,47 @@ def test_a_change_that_no_recipe_holds_is_refused_in_words(
     capsys: pytest.CaptureFixture[str], recipe: Path, change: str, words: str
 ) -> None:
     assert words in complaint(capsys, "train", recipe, change)
+
+
+def _failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def load_recipe(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("offline.recipe.load_recipe", load_recipe)
+    monkeypatch.delenv(DEBUG, raising=False)
+
+
+def test_text_of_others_cannot_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, DataError("a name \x1b[2J[bold]x[/bold]\nsecond line"))
+    assert complaint(capsys, "train", "any.yaml") == (
+        "Error: a name ?[2J[bold]x[/bold]\nsecond line\n"
+    )
+
+
+def test_a_fault_of_ours_says_so_and_how_to_see_more(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, KeyError("gone"))
+    with pytest.raises(SystemExit) as end:
+        main(["train", "any.yaml"])
+    assert end.value.code == 1
+    assert capsys.readouterr().err == (
+        "Fault in rtaffect-offline: KeyError: 'gone'\n"
+        "This should not happen. Run it again with --debug first (rtaffect-offline --debug ...) "
+        "and report what it prints.\n"
+    )
+
+
+def test_an_interrupt_ends_quietly(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(SystemExit) as end:
+        main(["train", "any.yaml"])
+    assert end.value.code == INTERRUPTED
+    assert capsys.readouterr().err == ""
 
 
 def test_a_recipe_is_no_sweep(capsys: pytest.CaptureFixture[str], recipe: Path) -> None:
