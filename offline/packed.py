@@ -16,12 +16,14 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from offline.batches import Batch
 from offline.errors import RunError
 from offline.models.contract import Features, Network, SolvedNetwork
 from offline.protocols.contract import Split
 from offline.recipe import Recipe
 from offline.table import FeatureTable, network_of
-from offline.training import Batch, Epoch, Fit, Trained, nll
+from offline.trained import Epoch, Trained
+from offline.training import Fit, nll
 from offline.unit import (
     CHECKPOINT,
     Reporter,

@@ -1,11 +1,8 @@
 """The loop that finds a network's weights, from the first line to the last."""
 
-import copy
 import math
-import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,86 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from offline.batches import Batch, class_weights, draw_batches
+from offline.checkpoint import Checkpoint
 from offline.errors import RunError
-from offline.models.contract import Features, Network
+from offline.models.contract import Network
 from offline.recipe import TrainingSettings
 from offline.sequences import Sequences
+from offline.trained import Epoch, Trained, state_of
 
 EVALUATION_BATCH = 256
-
-_UNREADABLE = (
-    EOFError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
-"""What torch raises for a checkpoint that was cut off, or that other code saved."""
-
-State = dict[str, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One epoch's result: mean negative log likelihood a target, in nats.
-
-    Parameters
-    ----------
-    number : int
-        From 1.
-    train_nll, validation_nll : float
-        With and without dropout, as usual.
-    learning_rate : float
-        That it was trained with.
-    is_best : bool
-        The best on the validation items so far.
-    test_score : float or None
-        Only under a paper's protocol that selects on the test items: what it selects by, the higher
-        the better.
-    is_best_test : bool
-        The best on the test items so far; never, unless under such a protocol.
-    """
-
-    number: int
-    train_nll: float
-    validation_nll: float
-    learning_rate: float
-    is_best: bool
-    test_score: float | None = None
-    is_best_test: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Trained:
-    """What came of it.
-
-    Parameters
-    ----------
-    epochs : list of Epoch
-        All of them.
-    best, last : dict of str to Tensor
-        Weights of the epoch that was best on the validation items, and of the last one.
-    best_test : dict of str to Tensor or None
-        Of the epoch that was best on the test items; only under a paper's protocol.
-    """
-
-    best: State
-    last: State
-    best_test: State | None = None
-    epochs: list[Epoch] = field(default_factory=list)
-
-    @property
-    def best_epoch(self) -> int:
-        """Number of the epoch that was best on the validation items; 0 before the first."""
-        return max((epoch.number for epoch in self.epochs if epoch.is_best), default=0)
-
-    @property
-    def watched_epoch(self) -> int:
-        """Number of the epoch from which patience counts; a paper's protocol watches the test."""
-        chosen = (e.number for e in self.epochs if e.is_best_test)
-        return max(chosen, default=self.best_epoch)
 
 
 def train(
@@ -185,17 +111,19 @@ class Fit:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        weights = _class_weights(data["train"]) if settings.balance_classes else {}
+        weights = class_weights(data["train"]) if settings.balance_classes else {}
         self.weights = _on(self.device, weights)
         self._t_min = t_min
         self._generator = torch.Generator().manual_seed(seed)
-        self._checkpoint = checkpoint
         if self.device.type == "cuda":  # the same run twice gives the same numbers
             torch.backends.cudnn.deterministic = True
-        state = _state_of(network)
+        state = state_of(network)
         self._done = Trained(best=state, last=state)
-        if checkpoint is not None and checkpoint.exists():
-            self._done = _resume(checkpoint, network, self.optimiser, self._generator)
+        self._checkpoint = None
+        if checkpoint is not None:
+            self._checkpoint = Checkpoint(checkpoint, network, self.optimiser, self._generator)
+            if checkpoint.exists():
+                self._done = self._checkpoint.resume()
 
     @property
     def is_over(self) -> bool:
@@ -204,10 +132,10 @@ class Fit:
         in_vain = n_done - self._done.watched_epoch >= self.settings.patience
         return n_done >= self.settings.max_epochs or in_vain
 
-    def batches(self) -> Iterator["Batch"]:
+    def batches(self) -> Iterator[Batch]:
         """Yield the next epoch's batches."""
         number = len(self._done.epochs) + 1
-        return _batches(
+        return draw_batches(
             self.data["train"], self.settings, self._generator, t_min=self._t_min, epoch=number
         )
 
@@ -230,23 +158,65 @@ class Fit:
                 "was drawn. Lower sequences.t_max, or train on more."
             )
             raise RunError(msg)
-        _close_epoch(
-            self._done,
-            self.network,
-            self.data,
-            self.settings,
-            self.optimiser,
-            float(np.mean(losses)),
-        )
+        epoch = self._judge(float(np.mean(losses)))
+        self._done.epochs.append(epoch)
+        self._keep_weights(epoch)
+        self._lower_rate(epoch)
         if self._checkpoint is not None:
-            _save(self._checkpoint, self._done, self.network, self.optimiser, self._generator)
-        return self._done.epochs[-1]
+            self._checkpoint.save(self._done)
+        return epoch
 
     def finish(self) -> Trained:
         """Leave the network with the weights that were best on the validation items."""
         self.network.load_state_dict(self._done.best)
         self.network.cpu().eval()
         return self._done
+
+    def _judge(self, train_nll: float) -> Epoch:
+        """Compare the network with what it was after the epochs before."""
+        before = self._done.epochs
+        number = len(before) + 1
+        validation = self.data["validation"]
+        validation_nll = nll(predict(self.network, validation), validation.labels).item()
+        if not (math.isfinite(train_nll) and math.isfinite(validation_nll)):
+            msg = (
+                f"Losses must be finite, but in epoch {number} they were {train_nll:g} in training "
+                f"and {validation_nll:g} in validation. Lower training.learning_rate, and look for "
+                "features that are no numbers."
+            )
+            raise RunError(msg)
+        score, is_best_test = None, False
+        if self.settings.paper_protocol:
+            test = self.data["test"]
+            score = _test_score(predict(self.network, test), test, self.settings.paper_protocol)
+            is_best_test = all(score > e.test_score for e in before if e.test_score is not None)
+        return Epoch(
+            number=number,
+            train_nll=train_nll,
+            validation_nll=validation_nll,
+            learning_rate=float(self.optimiser.param_groups[0]["lr"]),
+            is_best=validation_nll < min((e.validation_nll for e in before), default=float("inf")),
+            test_score=score,
+            is_best_test=is_best_test,
+        )
+
+    def _keep_weights(self, epoch: Epoch) -> None:
+        self._done.last = state_of(self.network)
+        if epoch.is_best:
+            self._done.best = self._done.last
+        if epoch.is_best_test:
+            self._done.best_test = self._done.last
+
+    def _lower_rate(self, epoch: Epoch) -> None:
+        """Lower the rate where no epoch got better since the best one, or since it was lowered."""
+        decay, rate = self.settings.decay, epoch.learning_rate
+        if decay is None:
+            return
+        others = (e.number for e in self._done.epochs if e.learning_rate != rate)
+        newest_start = max(self._done.watched_epoch, max(others, default=0))
+        if epoch.number - newest_start >= decay.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate * decay.factor
 
 
 @torch.no_grad()
@@ -314,96 +284,6 @@ def choose_device(settings: TrainingSettings) -> torch.device:
     return torch.device(settings.device)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Some training sequences of one length, a few of them to be shown without a modality."""
-
-    data: Sequences
-    picks: Tensor
-    n_slices: int
-    dropped: Mapping[str, Tensor]
-
-    @property
-    def labels(self) -> dict[str, Tensor]:
-        """Classes, by target."""
-        return {name: classes[self.picks] for name, classes in self.data.labels.items()}
-
-    def features(self, network: Network) -> Features:
-        """Return what the network is shown."""
-        features = self.data.features(self.picks, self.n_slices)
-        for modality, rows in self.dropped.items():
-            features = network.without(modality, features, rows.repeat_interleave(self.n_slices))
-        return features
-
-
-def _batches(
-    data: Sequences,
-    settings: TrainingSettings,
-    generator: torch.Generator,
-    *,
-    t_min: int,
-    epoch: int,
-) -> Iterator[Batch]:
-    """Yield one epoch's batches in random order.
-
-    Their lengths are the same in every fold, so that folds can be trained together.
-    """
-    t_max, longest = data.rows.shape[1], int(data.n_slices.max())
-    lengths = np.random.default_rng(epoch)
-    for chosen in torch.split(torch.randperm(len(data), generator=generator), settings.batch_size):
-        n_slices = min(longest, int(lengths.integers(t_min, t_max + 1)))
-        picks = chosen[data.n_slices[chosen] >= n_slices]
-        dropped = {
-            modality: torch.rand(len(picks), generator=generator) < share
-            for modality, share in settings.modality_dropout.items()
-        }
-        if len(picks) > 1:  # batch normalisation has nothing to say about one
-            yield Batch(data, picks, n_slices, dropped)
-
-
-def _close_epoch(
-    done: Trained,
-    network: Network,
-    data: Mapping[str, Sequences],
-    settings: TrainingSettings,
-    optimiser: torch.optim.Optimizer,
-    train_nll: float,
-) -> None:
-    """Judge the epoch, keep what is worth keeping, and lower the rate where it stands still."""
-    number = len(done.epochs) + 1
-    validation_nll = nll(predict(network, data["validation"]), data["validation"].labels).item()
-    if not (math.isfinite(train_nll) and math.isfinite(validation_nll)):
-        msg = (
-            f"Losses must be finite, but in epoch {number} they were {train_nll:g} in training and "
-            f"{validation_nll:g} in validation. Lower training.learning_rate, and look for "
-            "features that are no numbers."
-        )
-        raise RunError(msg)
-    is_best = validation_nll < min((e.validation_nll for e in done.epochs), default=float("inf"))
-    done.last = _state_of(network)
-    if is_best:
-        done.best = done.last
-    score, is_best_test = None, False
-    if settings.paper_protocol:
-        score = _test_score(predict(network, data["test"]), data["test"], settings.paper_protocol)
-        is_best_test = all(score > e.test_score for e in done.epochs if e.test_score is not None)
-        if is_best_test:
-            done.best_test = done.last
-    rate = float(optimiser.param_groups[0]["lr"])
-    done.epochs.append(Epoch(number, train_nll, validation_nll, rate, is_best, score, is_best_test))
-    if settings.decay is not None:
-        waited = number - _newest_start(done, rate)
-        if waited >= settings.decay.patience:
-            for group in optimiser.param_groups:
-                group["lr"] = rate * settings.decay.factor
-
-
-def _newest_start(done: Trained, rate: float) -> int:
-    """Return the epoch from which patience counts: the best one, or the last change of rate."""
-    before = [epoch.number for epoch in done.epochs if epoch.learning_rate != rate]
-    return max(done.watched_epoch, before[-1] if before else 0)
-
-
 def _test_score(logits: Mapping[str, Tensor], data: Sequences, by: str) -> float:
     if by == "nll":
         return -nll(logits, data.labels).item()
@@ -411,72 +291,5 @@ def _test_score(logits: Mapping[str, Tensor], data: Sequences, by: str) -> float
     return torch.stack(hits).mean().item()
 
 
-def _class_weights(data: Sequences) -> dict[str, Tensor]:
-    """Return weights that make the classes of each target count alike, mean 1 over sequences."""
-    weights = {}
-    for name, classes in data.labels.items():
-        n_classes = len(data.table.labels[name].classes)
-        counts = torch.bincount(classes, minlength=n_classes).float()
-        weights[name] = counts.sum() / (counts.clamp_min(1.0) * (counts > 0).sum())
-    return weights
-
-
-def _state_of(network: Network) -> State:
-    return {name: x.detach().cpu().clone() for name, x in network.state_dict().items()}
-
-
 def _on(device: torch.device, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: x.to(device) for name, x in tensors.items()}
-
-
-def _save(
-    path: Path,
-    done: Trained,
-    network: Network,
-    optimiser: torch.optim.Optimizer,
-    generator: torch.Generator,
-) -> None:
-    """Write everything that the next epoch depends on, whole or not at all."""
-    state = {
-        "network": _state_of(network),
-        "optimiser": copy.deepcopy(optimiser.state_dict()),
-        "generator": generator.get_state(),
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state() if _is_on_gpu(network) else None,
-        "best": done.best,
-        "best_test": done.best_test,
-        "epochs": [asdict(epoch) for epoch in done.epochs],
-    }
-    draft = path.with_suffix(".draft")
-    torch.save(state, draft)
-    draft.replace(path)
-
-
-def _resume(
-    path: Path, network: Network, optimiser: torch.optim.Optimizer, generator: torch.Generator
-) -> Trained:
-    """Take everything back; whatever it was saved on, it goes on where the network is."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        generator.set_state(state["generator"])
-        torch.set_rng_state(state["torch"])
-        if state["cuda"] is not None and _is_on_gpu(network):
-            torch.cuda.set_rng_state(state["cuda"])
-        return Trained(
-            best=state["best"],
-            last=state["network"],
-            best_test=state["best_test"],
-            epochs=[Epoch(**epoch) for epoch in state["epochs"]],
-        )
-    except _UNREADABLE as error:
-        msg = (
-            f"{path} must be what this code saved of this very unit, and cannot be taken back "
-            f"({type(error).__name__}). Remove it, and the unit starts anew."
-        )
-        raise RunError(msg) from error
-
-
-def _is_on_gpu(network: Network) -> bool:
-    return any(x.is_cuda for x in network.parameters())

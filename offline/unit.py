@@ -21,7 +21,8 @@ from offline.protocols.contract import ROLES, Fold, Split
 from offline.recipe import Recipe
 from offline.sequences import Sequences, make_sequences
 from offline.table import FeatureTable, network_of
-from offline.training import Epoch, Trained, predict, train
+from offline.trained import Epoch, Trained
+from offline.training import predict, train
 
 PREDICTIONS = "predictions.parquet"
 WEIGHTS = "weights.safetensors"

@@ -8,7 +8,7 @@ from offline.errors import RunError
 
 if TYPE_CHECKING:
     from offline.runs.work import Reporter
-    from offline.training import Epoch
+    from offline.trained import Epoch
 
 
 def is_installed() -> bool:

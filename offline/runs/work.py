@@ -15,7 +15,7 @@ from offline.runs.plan import Unit
 from rtaffect.core.errors import RtaffectError
 
 if TYPE_CHECKING:  # the loop loads torch
-    from offline.training import Epoch
+    from offline.trained import Epoch
 
 _REFUSALS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS")}
 _LEAST_FREE_BYTES = 1 << 20

@@ -19,7 +19,8 @@ from offline.packed import train_packed
 from offline.recipe import LearningRateDecay, TrainingSettings
 from offline.sequences import Sequences, make_sequences
 from offline.table import FeatureTable
-from offline.training import Epoch, Fit, Trained, train
+from offline.trained import Epoch, Trained
+from offline.training import Fit, train
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_15
 from rtaffect.core.spec import FrameSpec, SignalSpec, WindowSpec

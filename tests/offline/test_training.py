@@ -8,7 +8,8 @@ from feature_tables import Bare, make_table
 from offline.recipe import LearningRateDecay, TrainingSettings
 from offline.sequences import Sequences, make_sequences
 from offline.table import FeatureTable
-from offline.training import Epoch, predict, train
+from offline.trained import Epoch
+from offline.training import predict, train
 
 
 class StopError(Exception):

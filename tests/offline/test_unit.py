@@ -10,7 +10,8 @@ from offline.predictions import read_predictions
 from offline.recipe import Recipe
 from offline.sequences import make_sequences
 from offline.table import FeatureTable, labels_of, read_table
-from offline.training import Epoch, predict
+from offline.trained import Epoch
+from offline.training import predict
 from offline.unit import (
     CHECKPOINT,
     HISTORY,

@@ -17,7 +17,8 @@ from offline.models.dgcnn import DGCNNSettings
 from offline.recipe import TrainingSettings
 from offline.sequences import make_sequences
 from offline.table import FeatureTable
-from offline.training import Epoch, train
+from offline.trained import Epoch
+from offline.training import train
 from rtaffect.core.montages import EEG_32
 from rtaffect.core.spec import SignalSpec, WindowSpec
 
