@@ -123,7 +123,8 @@ def items_of_recipe(
 
 def _trials_of(recipe: "Recipe") -> tuple[Items, Mapping[str, Ints]]:
     """Return all trials and their classes by target."""
-    from offline.table import labels_of, subjects_of
+    from offline.extraction import labels_of
+    from offline.table import subjects_of
 
     dataset = recipe.dataset.open()
     labels = labels_of(recipe, dataset)

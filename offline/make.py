@@ -13,6 +13,7 @@ from offline.datasets.contract import Dataset, Label
 from offline.datasets.windows import read_windows
 from offline.errors import RunError
 from offline.export import Windows, export_bundle
+from offline.extraction import labels_of, shapes_of
 from offline.metrics.evaluation import Evaluation, evaluate
 from offline.plurals import counted
 from offline.predictions import Predictions, concatenate, read_predictions
@@ -20,7 +21,6 @@ from offline.recipe import Recipe
 from offline.runs.folder import state, unit_folder, verify
 from offline.runs.plan import NO_MATTER, Unit
 from offline.runs.record import choose_unit, read_record, read_run_split, units_of
-from offline.table import labels_of, shapes_of
 from offline.unit import PREDICTIONS, Facts, read_facts, read_network, without
 from rtaffect.bundle import MANIFEST_FILE, Bundle, load_bundle
 from rtaffect.core.errors import BundleError

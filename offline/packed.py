@@ -18,10 +18,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from offline.batches import Batch
 from offline.errors import RunError
+from offline.extraction import network_of
 from offline.models.contract import Features, Network, SolvedNetwork
 from offline.protocols.contract import Split
 from offline.recipe import Recipe
-from offline.table import FeatureTable, network_of
+from offline.table import FeatureTable
 from offline.trained import Epoch, Trained
 from offline.training import Fit, nll
 from offline.unit import (

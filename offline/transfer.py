@@ -9,13 +9,14 @@ import numpy as np
 from offline.datasets import AnySettings
 from offline.datasets.contract import Dataset, Label
 from offline.errors import DataError, LeakError
+from offline.extraction import labels_of
 from offline.predictions import Predictions
 from offline.report.gather import design_of
 from offline.report.study import Study, Variant
 from offline.runs.folder import unit_folder, verify
 from offline.runs.record import choose_unit, read_record, read_run_split
 from offline.sequences import make_sequences
-from offline.table import labels_of, read_table
+from offline.table import read_table
 from offline.training import predict
 from offline.unit import predictions_of, read_facts, read_network
 

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from offline.datasets.contract import Ints, Label
 from offline.errors import RunError
+from offline.extraction import network_of
 from offline.metrics.calibration import fit_temperature
 from offline.models.contract import Network, SolvedNetwork
 from offline.predictions import Predictions, write_predictions
 from offline.protocols.contract import ROLES, Fold, Split
 from offline.recipe import Recipe
 from offline.sequences import Sequences, make_sequences
-from offline.table import FeatureTable, network_of
+from offline.table import FeatureTable
 from offline.trained import Epoch, Trained
 from offline.training import predict, train
 

@@ -1,5 +1,6 @@
 """BIDS data sets of EEG with events: how trials and ratings are told is in the settings."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -62,14 +63,7 @@ class BidsSettings(Settings):
     def open(self) -> RecordedDataset:
         """Return the data set; no file is read yet."""
         return RecordedDataset(
-            about=About(
-                kind=self.kind,
-                title=self.title,
-                reference=self.reference,
-                licence=self.licence,
-                how_to_get=ABOUT.how_to_get,
-                tried_on=ABOUT.tried_on,
-            ),
+            about=replace(ABOUT, title=self.title, reference=self.reference, licence=self.licence),
             labels=labels_of(self.labels),
             plan=self._plan,
             choices=None if self.streams is None else self.streams.choices(),

@@ -1,6 +1,7 @@
 """Your own recordings: a folder of files that the runtime reads, and one table of ratings."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -79,15 +80,7 @@ class OwnSettings(Settings):
     def open(self) -> RecordedDataset:
         """Return the data set; no file is read yet."""
         return RecordedDataset(
-            about=About(
-                kind=self.kind,
-                title=self.title,
-                reference=self.reference,
-                licence=self.licence,
-                how_to_get=ABOUT.how_to_get,
-                modalities=ABOUT.modalities,
-                tried_on=ABOUT.tried_on,
-            ),
+            about=replace(ABOUT, title=self.title, reference=self.reference, licence=self.licence),
             labels=labels_of(self.labels),
             plan=self._plan,
             choices=None if self.streams is None else self.streams.choices(),

@@ -62,12 +62,13 @@ class NetworkSettings(BaseModel, ABC):
     def build(self, shapes: Shapes) -> "Network":
         """Return the network with fresh weights, drawn from torch's generator."""
 
+    @abstractmethod
     def extraction(self) -> dict[str, object]:
-        """Return the settings that `Network.extract` depends on; all of them by default.
+        """Return all that `Network.extract` depends on, the kind of features included.
 
-        Networks of one kind for which they are equal share the features kept on disk.
+        Networks for which it is equal share the features kept on disk. They are also named after
+        the code of the file that defines this method, which is that of `Network.extract`.
         """
-        return self.model_dump(mode="json")
 
     @abstractmethod
     def choices(self) -> tuple[str, ...]:

@@ -13,15 +13,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from offline.features.bands import FOUR_BANDS_HZ, BandSource, band_features
-from offline.features.normalise import FeatureScale
-from offline.models.contract import Features, Network, NetworkSettings, Shapes
+from offline.models.contract import Shapes
+from offline.models.entropies import EntropyNetwork, EntropySettings
 from offline.models.readout import MeanHead
 
 _NO_DEGREE = 1e-10
 
 
-class DGCNNSettings(NetworkSettings):
+class DGCNNSettings(EntropySettings):
     """Every choice that the model leaves open.
 
     Parameters
@@ -29,7 +28,7 @@ class DGCNNSettings(NetworkSettings):
     kind : "dgcnn"
         Name in the registry.
     features : {"inside", "filter_bank"}
-        Bands from a spectrum inside the graph, or from the runtime's causal filter bank.
+        See `EntropySettings`.
     order : int
         K, the number of Chebyshev polynomials; 1 does not look at neighbours.
     symmetric : bool
@@ -43,7 +42,6 @@ class DGCNNSettings(NetworkSettings):
     """
 
     kind: Literal["dgcnn"] = "dgcnn"
-    features: BandSource = "inside"
     order: int = Field(default=2, ge=1)
     symmetric: bool = True
     n_maps: int = Field(default=32, ge=1)
@@ -54,19 +52,10 @@ class DGCNNSettings(NetworkSettings):
         """Return the network with fresh weights."""
         return DGCNN(self, shapes)
 
-    def extraction(self) -> dict[str, object]:
-        """Return what entropies depend on."""
-        return {"kind": self.kind, "features": self.features}
-
     def choices(self) -> tuple[str, ...]:
         """Return what the paper leaves open and what is taken, a sentence each, for the card."""
-        bands = ", ".join(f"{k} {low:g}-{high:g} Hz" for k, (low, high) in FOUR_BANDS_HZ.items())
-        source = {
-            "inside": f"of the integral of Welch's density over {bands}",
-            "filter_bank": "of the variance of band-passed samples",
-        }
         return (
-            f"Differential entropy is that {source[self.features]} (the paper has five bands, from "
+            f"Differential entropy is that {self.source_in_words} (the paper has five bands, from "
             "1 to 50 Hz), standardised one by one over the training set.",
             f"The adjacency is {'symmetric' if self.symmetric else 'not made symmetric'}, drawn "
             "from 0.01 to 0.5, kept from being negative by a ReLU, and learned with all other "
@@ -128,7 +117,7 @@ class ChebyshevGraphConvolution(nn.Module):
         return -root[:, None] * weights * root[None, :]
 
 
-class DGCNN(Network):
+class DGCNN(EntropyNetwork):
     """Entropies of one window -> a vector; the mean of T -> answers.
 
     Its features are ``entropy`` (nats), by channel and band.
@@ -147,13 +136,11 @@ class DGCNN(Network):
     """
 
     def __init__(self, settings: DGCNNSettings, shapes: Shapes) -> None:
-        super().__init__()
-        self.bands, names = band_features(settings.features, shapes.windows)
+        super().__init__(settings, shapes)
         self.slice_shape = (settings.n_hidden,)
-        self.scale = FeatureScale(shape=(shapes.n_channels, len(names)))
         self.convolution = ChebyshevGraphConvolution(
             n_nodes=shapes.n_channels,
-            n_in=len(names),
+            n_in=self.entropy_shape[1],
             n_out=settings.n_maps,
             order=settings.order,
             symmetric=settings.symmetric,
@@ -162,21 +149,8 @@ class DGCNN(Network):
         self.dropout = nn.Dropout(settings.dropout)
         self.head = MeanHead(settings.n_hidden, targets=shapes.targets)
 
-    def extract(self, inputs: Mapping[str, Tensor]) -> Features:
-        """Return entropies, shape (n_windows, n_channels, n_bands)."""
-        return {"entropy": self.bands(inputs["eeg"])["entropy"]}
-
-    @torch.no_grad()
-    def fit_scales(self, features: Mapping[str, Tensor]) -> None:
-        """Take the training set's statistics of each entropy."""
-        self.scale.fit(features["entropy"])
-
     def encode(self, features: Mapping[str, Tensor]) -> Tensor:
         """Return a vector a window, shape (n_windows, n_hidden)."""
         nodes = functional.relu(self.convolution(self.scale(features["entropy"])))
         described: Tensor = self.dropout(functional.relu(self.hidden(nodes.flatten(1))))
         return described
-
-    def look(self, features: Mapping[str, Tensor]) -> Features:
-        """Return entropies as they are."""
-        return {"entropy": features["entropy"]}

@@ -15,9 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from offline.features.bands import FOUR_BANDS_HZ, BandSource, band_features
-from offline.features.normalise import FeatureScale
-from offline.models.contract import Features, NetworkSettings, Shapes, SolvedNetwork, stack_slices
+from offline.models.contract import Features, Shapes, SolvedNetwork, stack_slices
+from offline.models.entropies import EntropyNetwork, EntropySettings
 
 Floats = npt.NDArray[np.float64]
 Kernel = Literal["linear", "rbf"]
@@ -25,7 +24,7 @@ Kernel = Literal["linear", "rbf"]
 _N_BLOCKS = 5
 
 
-class SVMSettings(NetworkSettings):
+class SVMSettings(EntropySettings):
     """Every choice of the machine.
 
     Parameters
@@ -33,7 +32,7 @@ class SVMSettings(NetworkSettings):
     kind : "svm"
         Name in the registry.
     features : {"inside", "filter_bank"}
-        Bands from a spectrum inside the graph, or from the runtime's causal filter bank.
+        See `EntropySettings`.
     kernel : {"linear", "rbf"}
         Its gamma is 1 / (number of features * their variance).
     cost : float
@@ -46,7 +45,6 @@ class SVMSettings(NetworkSettings):
     """
 
     kind: Literal["svm"] = "svm"
-    features: BandSource = "inside"
     kernel: Kernel = "rbf"
     cost: float = Field(default=1.0, gt=0)
     balance_classes: bool = True
@@ -56,19 +54,10 @@ class SVMSettings(NetworkSettings):
         """Return a machine that knows nothing yet: every answer is as likely as any other."""
         return SVM(self, shapes)
 
-    def extraction(self) -> dict[str, object]:
-        """Return what entropies depend on."""
-        return {"kind": self.kind, "features": self.features}
-
     def choices(self) -> tuple[str, ...]:
         """Return what is taken, a sentence each, for the card."""
-        bands = ", ".join(f"{k} {low:g}-{high:g} Hz" for k, (low, high) in FOUR_BANDS_HZ.items())
-        source = {
-            "inside": f"of the integral of Welch's density over {bands}",
-            "filter_bank": "of the variance of band-passed samples",
-        }
         return (
-            f"The machine sees the differential entropy {source[self.features]}, standardised one "
+            f"The machine sees the differential entropy {self.source_in_words}, standardised one "
             "by one over the training set, and averaged over the windows of a sequence.",
             f"Its kernel is {self.kernel}, C is {self.cost:g}, classes are "
             f"{'balanced' if self.balance_classes else 'not balanced'}, and at most "
@@ -220,7 +209,7 @@ class SVMHead(nn.Module):
         return {name: answer(x) for name, answer in self.answers.items()}
 
 
-class SVM(SolvedNetwork):
+class SVM(EntropyNetwork, SolvedNetwork):
     """Entropies of one window; machines on the mean of T.
 
     Its features are ``entropy`` (nats), by channel and band.
@@ -241,31 +230,15 @@ class SVM(SolvedNetwork):
     head: SVMHead
 
     def __init__(self, settings: SVMSettings, shapes: Shapes) -> None:
-        super().__init__()
+        super().__init__(settings, shapes)
         self._settings = settings
-        self.bands, names = band_features(settings.features, shapes.windows)
-        shape = (shapes.n_channels, len(names))
-        self.slice_shape = (shape[0] * shape[1],)
-        self.scale = FeatureScale(shape=shape)
+        self.slice_shape = (self.entropy_shape[0] * self.entropy_shape[1],)
         self.head = SVMHead(self.slice_shape[0], targets=shapes.targets, kernel=settings.kernel)
-
-    def extract(self, inputs: Mapping[str, Tensor]) -> Features:
-        """Return entropies, shape (n_windows, n_channels, n_bands)."""
-        return {"entropy": self.bands(inputs["eeg"])["entropy"]}
-
-    @torch.no_grad()
-    def fit_scales(self, features: Mapping[str, Tensor]) -> None:
-        """Take the training set's statistics of each entropy."""
-        self.scale.fit(features["entropy"])
 
     def encode(self, features: Mapping[str, Tensor]) -> Tensor:
         """Return standardised entropies, shape (n_windows, n_channels * n_bands)."""
         scaled: Tensor = self.scale(features["entropy"])
         return scaled.flatten(1)
-
-    def look(self, features: Mapping[str, Tensor]) -> Features:
-        """Return entropies as they are."""
-        return {"entropy": features["entropy"]}
 
     def solve(
         self, batches: Iterator[tuple[Features, int]], labels: Mapping[str, Tensor], *, seed: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtaffect.core.errors import BaselineError
+from rtaffect.program import INTERRUPTED
 
 if TYPE_CHECKING:
     from rtaffect.bundle import Bundle
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from rtaffect.config.session import DecoderSettings
     from rtaffect.core.streams import Source
     from rtaffect.core.window import Window
-
-INTERRUPTED = 130
 
 LONGEST_S = 600.0
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtaffect.program import INTERRUPTED
+
 if TYPE_CHECKING:
     from rtaffect.cli.demo_summary import Seen
     from rtaffect.cli.view import View
@@ -26,7 +28,6 @@ SEED = 90_001
 
 START_S = 20.0
 REFRESH_HZ = 10
-INTERRUPTED = 130
 
 
 def demo(

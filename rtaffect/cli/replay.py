@@ -10,6 +10,7 @@ from uuid import uuid4
 import typer
 
 from rtaffect.core.errors import BundleError, RecordingError
+from rtaffect.program import INTERRUPTED
 
 if TYPE_CHECKING:
     from rtaffect.cli.resting import RestCommand
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from rtaffect.decode.decoder import Decoder
     from rtaffect.engine import Summary
     from rtaffect.sources.recording import RecordingSource
-
-INTERRUPTED = 130
 
 LINGER_S = 0.5
 """How long outlets stay open after the last sample: LSL drops what it has not sent by then."""

@@ -23,7 +23,7 @@ from rtaffect.core.montages import EEG_15
 from rtaffect.core.spec import FrameSpec, SignalSpec, WindowSpec
 
 MODEL_FILES = Path(__file__).parents[2] / "offline" / "models"
-PARTS = {"__init__", "contract", "stfenet", "readout"}  # of networks, with tests of their own
+PARTS = {"__init__", "contract", "entropies", "stfenet", "readout"}  # of networks
 BOTH = {"valence": 2, "arousal": 3}
 P, T, T_MAX = len(EEG_15), 2, 3
 

@@ -13,9 +13,10 @@ from offline.datasets.contract import Recording, Trial
 from offline.datasets.simulated import Simulated, SimulatedSettings
 from offline.datasets.windows import input_names, read_windows
 from offline.errors import DataError, RunError
+from offline.extraction import network_of
 from offline.recipe import Recipe
 from offline.runs.trainer import plan_run
-from offline.table import network_of, read_table
+from offline.table import read_table
 from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.windows import open_windows
 
@@ -65,6 +66,13 @@ def test_trials_without_a_window_and_people_without_a_face_are_told_of(
         r"A window of 3 s begins every 3 s",
         told,
     )
+
+
+def test_networks_that_see_the_same_share_what_is_on_disk(tmp_path: Path) -> None:
+    one, other = (recipe(windows={}, model={"kind": kind}) for kind in ("dgcnn", "svm"))
+    first = read_table(one, tmp_path)
+    assert read_table(other, tmp_path).digest == first.digest
+    assert len(list(tmp_path.rglob("index.json"))) == 3
 
 
 def test_a_face_that_is_asked_for_must_be_there(cache: Path) -> None:
@@ -121,7 +129,7 @@ def test_what_was_computed_is_not_computed_again(
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("offline.table.read_windows", refuse)
+    monkeypatch.setattr("offline.extraction.read_windows", refuse)
     again = read_table(recipe(model={"kind": "prior_dfcn", "prior": False}), cache)
     assert again.digest == first.digest
     assert all(torch.equal(again.features[name], x) for name, x in first.features.items())
@@ -179,7 +187,7 @@ def test_features_do_not_outlive_the_code_that_they_come_from(
     digests = [read_table(wanted, cache).digest]
     monkeypatch.setattr("offline.datasets.simulated._CODE_DIGEST", "another")
     digests.append(read_table(wanted, cache).digest)
-    monkeypatch.setattr("offline.table._code_digest", lambda *modules: "another")
+    monkeypatch.setattr("offline.extraction._code_digest", lambda *modules: "another")
     digests.append(read_table(wanted, cache).digest)
     assert len(set(digests)) == 3
 

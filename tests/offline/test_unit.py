@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from offline.errors import RunError
+from offline.extraction import labels_of
 from offline.predictions import read_predictions
 from offline.recipe import Recipe
 from offline.sequences import make_sequences
-from offline.table import FeatureTable, labels_of, read_table
+from offline.table import FeatureTable, read_table
 from offline.trained import Epoch
 from offline.training import predict
 from offline.unit import (

@@ -108,7 +108,7 @@ def test_without_the_features_there_are_no_maps(study_file: Path) -> None:
 def test_where_the_code_has_changed_since_the_numbers_stand_and_the_maps_are_missed(
     place: Path, study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offline.table._code_digest", lambda *modules: "another")
+    monkeypatch.setattr("offline.extraction._code_digest", lambda *modules: "another")
     monkeypatch.setattr("offline.report.looks.open_run", open_run.__wrapped__)
     (honest, _) = gather([study_file], cache=tmp_path / "cache")
     full, blind, _ = honest.variants
