@@ -12,6 +12,7 @@
     ├── BaselineError     a person's baseline is damaged, of another model, or cannot be taken
     ├── InferenceError    the model runtime refused a graph or an input
     ├── WireError         a message, or what a subscriber connects with, is not valid
+    ├── ScannerError      what the scanner's side sent, or the way in itself, is not usable
     └── PublishError      an address cannot be bound, or may not be without keys
 
 A message says what must hold, what was got, and what to do. Foreign exceptions are mapped where the
@@ -57,6 +58,10 @@ class InferenceError(RtaffectError):
 
 class WireError(RtaffectError):
     """A message does not follow the wire's schema, or an address or a key is not valid."""
+
+
+class ScannerError(RtaffectError):
+    """What a scanner's software sent is not usable, or the way in is broken."""
 
 
 class PublishError(RtaffectError):

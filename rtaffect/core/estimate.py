@@ -84,6 +84,9 @@ class Estimate:
         How many windows the answer rests on (the decoder's T); 0 without an answer.
     bundle_digest : str
         sha256 of the bundle's manifest.
+    lag_s : float
+        The answer speaks of the window so many seconds earlier: of ``[t_start - lag_s,
+        t_end - lag_s)``. Above 0 where blood flow is what was measured.
     """
 
     decoder: str
@@ -96,6 +99,7 @@ class Estimate:
     contributions: Mapping[str, float]
     n_slices: int
     bundle_digest: str
+    lag_s: float = 0.0
 
     def canonical(self) -> bytes:
         """Return the bytes that define "the same estimate": sorted JSON, shortest exact floats."""
@@ -125,4 +129,5 @@ def as_jsonable(estimate: Estimate) -> dict[str, object]:
         "contributions": dict(estimate.contributions),
         "n_slices": estimate.n_slices,
         "bundle_digest": estimate.bundle_digest,
+        "lag_s": estimate.lag_s,
     }

@@ -4,6 +4,7 @@ A spec comes from a bundle's manifest, never from a session file, so that a mode
 windows that it was trained on.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -151,7 +152,147 @@ class FrameSpec:
         return len(self.ch_names)
 
 
-ModalitySpec = SignalSpec | FrameSpec
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleaningSpec:
+    """What is taken out of a series of ROI frames, frame by frame and from the past alone.
+
+    Parameters
+    ----------
+    detrend : {"glm", "none"}
+        ``"glm"``: residual of a general linear model over the last `window_s` (constant, linear
+        trend, motion where it is known); regressors join as the number of frames allows.
+    window_s : float
+        Length of that model's window in seconds.
+    despike : bool
+        Hold back single samples that a scalar Kalman filter finds impossible.
+    """
+
+    detrend: Literal["glm", "none"] = "glm"
+    window_s: float = 120.0
+    despike: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoiSpec:
+    """Frames of fMRI, one mean a region of interest, as the model wants them.
+
+    A window ends at a frame. Its samples lie ``1 / sfreq`` apart, the last one at that frame.
+
+    Parameters
+    ----------
+    ch_names : tuple of str
+        Regions in the model's order.
+    unit : str
+        "" as what is left after normalising has none.
+    sfreq : float
+        Rate of the samples that the model sees, in Hz.
+    take : {"seconds", "frames"}
+        ``"seconds"`` interpolates linearly between a frame and the one before it; ``"frames"``
+        takes the frames themselves and refuses a stream whose TR is not ``1 / sfreq``.
+    max_gap_s : float
+        Frames further apart than this have a gap between them that nothing bridges.
+    new_run_s : float
+        A longer silence (in stamps) begins a new run: cleaning and normalising start anew.
+    lag_s : float
+        How long the BOLD signal follows what people feel: an answer speaks of so much earlier.
+    cleaning : CleaningSpec or None
+        Done by the runtime unless the stream's description says that its sender did it.
+    normalise : {"running", "none"}
+        ``"running"``: mean and variance of the run's frames up to and including this one.
+    n_settle : int
+        Frames at the start of a run that count as warm-up and are shown to the model as 0.
+    variance_floor, clip : float
+        Least variance that is divided by; largest absolute value after normalising.
+    max_missing : float
+        Share of the regions that may be missing from a frame, else the frame is.
+    min_coverage : float
+        Share of the window's values that must be there and settled, else the modality is missing.
+    optional : bool
+        The model answers without this modality.
+    """
+
+    kind: Literal["roi"] = "roi"
+    ch_names: tuple[str, ...]
+    unit: str = ""
+    sfreq: float = 0.5
+    take: Literal["seconds", "frames"] = "seconds"
+    max_gap_s: float = 5.0
+    new_run_s: float = 30.0
+    lag_s: float = 6.0
+    cleaning: CleaningSpec | None = None
+    normalise: Literal["running", "none"] = "running"
+    n_settle: int = 8
+    variance_floor: float = 0.01
+    clip: float = 4.0
+    max_missing: float = 0.1
+    min_coverage: float = 0.5
+    optional: bool = False
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Names of the rows that the model sees."""
+        return self.ch_names
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows that the model sees."""
+        return len(self.ch_names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeSpec:
+    """Whole volumes of fMRI, as the model wants them: voxels are rows, in C order of `shape`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Voxels along x, y and z (RAS+) of the grid on which the model sees a volume.
+    affine : tuple of tuple of float or None
+        Voxel to world (mm, 4 x 4) of that grid. None fits the grid to each stream's own field of
+        view, which needs no registration and knows no anatomy.
+    sfreq, take, max_gap_s, new_run_s, lag_s, normalise, n_settle, variance_floor, clip
+        As of `RoiSpec`.
+    min_coverage : float
+        As of `RoiSpec`.
+    optional : bool
+        The model answers without this modality.
+    """
+
+    kind: Literal["volume"] = "volume"
+    shape: tuple[int, int, int]
+    affine: tuple[tuple[float, float, float, float], ...] | None = None
+    ch_names: tuple[str, ...] = ()
+    unit: str = ""
+    sfreq: float = 0.5
+    take: Literal["seconds", "frames"] = "frames"
+    max_gap_s: float = 5.0
+    new_run_s: float = 30.0
+    lag_s: float = 6.0
+    normalise: Literal["running", "none"] = "running"
+    n_settle: int = 8
+    variance_floor: float = 0.01
+    clip: float = 4.0
+    min_coverage: float = 0.5
+    optional: bool = False
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Voxels have no names."""
+        return ()
+
+    @property
+    def n_rows(self) -> int:
+        """Number of voxels that the model sees."""
+        return math.prod(self.shape)
+
+
+AcquiredSpec = RoiSpec | VolumeSpec
+"""What a scanner acquires frame by frame; a frame closes a window."""
+
+ModalitySpec = SignalSpec | FrameSpec | RoiSpec | VolumeSpec
+
+GRID = "grid"
+"""Windows close on the absolute grid (`WindowSpec.closes`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +310,10 @@ class WindowSpec:
         it.
     stale_s : float
         A stream that sent nothing for so long is stale: no window waits for it any more.
+    closes : str
+        ``"grid"``, or the modality (of an `AcquiredSpec`) whose every frame closes a window that
+        ends at the frame's stamp. `hop_s` is then the distance at which frames are expected, and
+        `max_wait_s` how long after its time a frame is given up.
     modalities : mapping of str to ModalitySpec
         What each modality looks like.
     """
@@ -177,4 +322,13 @@ class WindowSpec:
     hop_s: float = 0.25
     max_wait_s: float = 0.5
     stale_s: float = 1.0
+    closes: str = GRID
     modalities: Mapping[str, ModalitySpec]
+
+    @property
+    def lag_s(self) -> float:
+        """How much earlier than its window an answer speaks of, in seconds."""
+        return max(
+            (s.lag_s for s in self.modalities.values() if isinstance(s, RoiSpec | VolumeSpec)),
+            default=0.0,
+        )

@@ -29,6 +29,9 @@ class StreamInfo:
         The samples are strings (markers), not numbers.
     simulated : bool
         The sender declares that nobody was measured.
+    about : mapping of str to str
+        What else the sender declares, by dotted key (``"acquisition.tr_s"``), see
+        docs/roi-stream.md.
     """
 
     modality: str
@@ -40,6 +43,7 @@ class StreamInfo:
     units: tuple[str, ...] = ()
     is_text: bool = False
     simulated: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_channels(self) -> int:
@@ -102,6 +106,27 @@ class Chunk:
     data: npt.NDArray[Any]
     stamps_s: npt.NDArray[np.float64]
     t_received: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VolumeChunk(Chunk):
+    """One volume: `data` holds its voxels in C order, shape (n_voxels, 1).
+
+    Parameters
+    ----------
+    modality, data, stamps_s, t_received
+        As of `Chunk`; the stamp is the middle of the acquisition.
+    shape : tuple of int
+        Voxels along the three axes.
+    affine : ndarray of float64, shape (4, 4)
+        Voxel to world (RAS+), in millimetres.
+    index : int
+        Number of the volume in its run, from 0.
+    """
+
+    shape: tuple[int, int, int]
+    affine: npt.NDArray[np.float64]
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
