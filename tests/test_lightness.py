@@ -9,7 +9,7 @@ import pytest
 
 import rtaffect
 
-HEAVY = ("torch", "mne", "mne_realtime", "cv2", "onnxruntime", "offline")
+HEAVY = ("torch", "mne", "mne_realtime", "cv2", "nibabel", "pydicom", "onnxruntime", "offline")
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(rtaffect.__path__, prefix="rtaffect.")
