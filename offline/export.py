@@ -33,6 +33,9 @@ from rtaffect.manifest import Tensor as TensorSpec
 
 MAX_BUNDLE_BYTES = 16_000_000
 
+_NAMES_ROWS = ("eeg", "roi")
+"""Modalities whose channels may label what an encoder shows."""
+
 Windows = Mapping[str, Tensor]
 """By input name, each of shape (n_windows, ...)."""
 
@@ -127,9 +130,7 @@ def export_bundle(
             required=rest.required,
         )
         samples = [sample | given for sample in samples for given in _rests(values, needs)]
-    files["encoder"], described["encoder"], slices = _encoder(
-        network, samples, n_channels=shapes.n_channels
-    )
+    files["encoder"], described["encoder"], slices = _encoder(network, samples, spec)
     files["head"], described["head"] = _head(network, slices, targets, t_min=t_min, t_max=t_max)
     if (size := sum(len(data) for data in files.values())) > MAX_BUNDLE_BYTES:
         msg = f"A bundle must stay below {MAX_BUNDLE_BYTES} bytes, got {size}: shrink the network."
@@ -163,7 +164,7 @@ def export_bundle(
 
 
 def _encoder(
-    network: Network, samples: list[dict[str, Tensor]], *, n_channels: int
+    network: Network, samples: list[dict[str, Tensor]], spec: WindowSpec
 ) -> tuple[bytes, Graph, Tensor]:
     """Return the encoder's file, its description, and the slices of the samples."""
     names = tuple(samples[0])
@@ -175,8 +176,11 @@ def _encoder(
     graph = EncoderGraph(network, names, tuple(seen)).eval()
     data = graphs.to_onnx(graph, samples[0])
     graphs.check_parity(graph, data, samples)
+    named = {
+        (len(one.ch_names),): key for key, one in spec.modalities.items() if key in _NAMES_ROWS
+    }
     outputs = {
-        key: TensorSpec(shape=tuple(x.shape), labels="eeg" if x.shape[1:2] == (n_channels,) else "")
+        key: TensorSpec(shape=tuple(x.shape), labels=named.get(tuple(x.shape[1:2]), ""))
         for key, x in seen.items()
     }
     inputs = {

@@ -8,7 +8,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from rtaffect.core.spec import WindowSpec
+from rtaffect.core.errors import ConfigError
+from rtaffect.core.spec import RoiSpec, VolumeSpec, WindowSpec
 
 Features = dict[str, Tensor]
 """By name, each of shape (n_windows, ...)."""
@@ -31,8 +32,9 @@ class Shapes:
 
     @property
     def n_channels(self) -> int:
-        """EEG channels."""
-        return len(self.windows.modalities["eeg"].ch_names)
+        """EEG channels; 0 for a model that sees no EEG."""
+        eeg = self.windows.modalities.get("eeg")
+        return len(eeg.ch_names) if eeg is not None else 0
 
     @property
     def n_face(self) -> int:
@@ -48,6 +50,38 @@ class Shapes:
     def sfreq(self) -> float:
         """Rate of the EEG in Hz."""
         return self.windows.modalities["eeg"].sfreq
+
+    @property
+    def roi(self) -> RoiSpec:
+        """Regions of interest.
+
+        Raises
+        ------
+        ConfigError
+            The windows hold none.
+        """
+        found = self.windows.modalities.get("roi")
+        if not isinstance(found, RoiSpec):
+            raise ConfigError(_lacks("regions of interest (windows.roi)", self.windows))
+        return found
+
+    @property
+    def volume(self) -> VolumeSpec:
+        """Volumes.
+
+        Raises
+        ------
+        ConfigError
+            The windows hold none.
+        """
+        found = self.windows.modalities.get("volume")
+        if not isinstance(found, VolumeSpec):
+            raise ConfigError(_lacks("volumes (windows.volume)", self.windows))
+        return found
+
+    def n_times(self, modality: str) -> int:
+        """Return how many samples of a modality a window holds."""
+        return round(self.windows.window_s * self.windows.modalities[modality].sfreq)
 
 
 class NetworkSettings(BaseModel, ABC):
@@ -92,12 +126,16 @@ class Network(nn.Module, ABC):
         Most slices that the head can take; 1 for a model of single windows.
     uses_rest : bool
         The encoder takes a baseline: `summarise` of windows at rest, as the feature ``"rest"``.
+    uses_moments : bool
+        `fit_scales` also takes the feature ``"moment"`` (int64, (n_windows,)): equal for windows of
+        several people at the same time of the same stimulus, -1 where nobody else could have been.
     """
 
     head: nn.Module
     slice_shape: tuple[int, ...]
     t_max: int = 64
     uses_rest: bool = False
+    uses_moments: bool = False
 
     @abstractmethod
     def extract(self, inputs: Mapping[str, Tensor]) -> Features:
@@ -107,7 +145,8 @@ class Network(nn.Module, ABC):
         ----------
         inputs : mapping of str to Tensor, shape (n_windows, ...)
             What the runtime hands the encoder: ``eeg`` (n, n_channels, n_times), and ``face``
-            (n, n_face, n_frames) with ``face_mask`` (n, n_frames) where the model sees a face.
+            (n, n_face, n_frames) with ``face_mask`` (n, n_frames) where the model sees a face;
+            ``roi`` (n, n_regions, n_times); ``volume`` (n, n_voxels, n_times).
         """
 
     @abstractmethod
@@ -127,7 +166,8 @@ class Network(nn.Module, ABC):
     def look(self, features: Mapping[str, Tensor]) -> Features:
         """Return what a monitor may look at, by the name of the graph's output.
 
-        The first axis after the batch is the EEG's channels.
+        Where the first axis after the batch is as long as there are channels of EEG, or regions,
+        it is these.
         """
         del features
         return {}
@@ -185,7 +225,8 @@ class SolvedNetwork(Network):
         batches : iterator of (features, n_slices)
             As `forward` takes them, in order.
         labels : mapping of str to Tensor of int, shape (n_sequences,)
-            Classes of all sequences of all batches, by target.
+            Classes of all sequences of all batches, by target; negative where a sequence has no
+            label.
         seed : int
             Of whatever is random in the solver.
         """
@@ -197,3 +238,8 @@ def stack_slices(model: Network, batches: Iterator[tuple[Features, int]]) -> Ten
         slices = [(model.encode(features), n) for features, n in batches]
         parts = [x.reshape(-1, n, *x.shape[1:]).mean(dim=1) for x, n in slices]
     return torch.cat(parts)
+
+
+def _lacks(what: str, windows: WindowSpec) -> str:
+    there = ", ".join(windows.modalities) or "nothing"
+    return f"This model needs windows of {what}, and they hold {there}: set them in the recipe."
