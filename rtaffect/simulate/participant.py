@@ -230,12 +230,16 @@ class Participant:
     def brain_drive(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return valence and arousal as the rhythms see them at times `t`: with distraction."""
         valence, arousal = self.course.at(t)
-        other_valence, other_arousal = self._spontaneous.at(t)
+        other_valence, other_arousal = self.distraction(t)
         size = self.settings.spontaneous_brain
         return (
             self.coupling * valence + size * other_valence,
             self.coupling * arousal + size * other_arousal,
         )
+
+    def distraction(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return valence and arousal at times `t` of what is on one's mind besides the course."""
+        return self._spontaneous.at(t)
 
     def expression(self, t: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return how much the face smiles, frowns and opens at times `t`, each >= 0.

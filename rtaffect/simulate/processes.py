@@ -35,6 +35,11 @@ class Stream(IntEnum):
     ARRIVAL = 12
     CLIPS = 13
     FACE_ALONE = 14
+    BOLD = 15
+    BOLD_NOISE = 16
+    HEAD_MOTION = 17
+    VOXELS = 18
+    SCANNER = 19
 
 
 def generator(key: Key, index: int) -> np.random.Generator:
@@ -43,7 +48,8 @@ def generator(key: Key, index: int) -> np.random.Generator:
 
 
 @lru_cache(maxsize=4096)
-def _knot(key: Key, n_values: int, index: int) -> FloatArray:
+def normals(key: Key, n_values: int, index: int) -> FloatArray:
+    """Return the standard normal numbers of one place on the grid of one process, read-only."""
     values = generator(key, index).standard_normal(n_values)
     values.flags.writeable = False
     return values
@@ -77,7 +83,7 @@ def smooth_noise(key: Key, n_values: int, t: FloatArray, *, interval_s: float) -
     place = t / interval_s
     first = np.floor(place).astype(np.int64)
     low, high = int(first[0]), int(first[-1]) + 1
-    knots = np.stack([_knot(key, n_values, index) for index in range(low, high + 1)], axis=1)
+    knots = np.stack([normals(key, n_values, index) for index in range(low, high + 1)], axis=1)
     weight = smoothstep(place - first)
     at = first - low
     mixed: FloatArray = knots[:, at] * (1.0 - weight) + knots[:, at + 1] * weight
