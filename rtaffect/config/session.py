@@ -8,19 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from rtaffect.config.settings import Settings
 from rtaffect.core.arrivals import OWN_PREFIX
 from rtaffect.core.streams import StreamChoice
 
 STREAM_TYPES = {"eeg": "EEG", "face": "Face", "markers": "Markers"}
 """The LSL content type that each modality has unless the session file says otherwise."""
-
-
-class Settings(BaseModel):
-    """Frozen, strict (no text for a number, no number for text), and nothing unknown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class StreamSettings(Settings):
