@@ -165,11 +165,17 @@ class CleaningSpec:
         Length of that model's window in seconds.
     despike : bool
         Hold back single samples that a scalar Kalman filter finds impossible.
+    despike_process : float
+        Variance of a step of that filter's random walk, as a share of the region's variance.
+    despike_limit_sd : float
+        Largest step that the filter believes at once, in standard deviations of the region.
     """
 
     detrend: Literal["glm", "none"] = "glm"
     window_s: float = 120.0
     despike: bool = True
+    despike_process: float = 0.25
+    despike_limit_sd: float = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
