@@ -166,7 +166,7 @@ class SimulatedBold:
 
     def times(self, start: int, stop: int) -> FloatArray:
         """Return the middles of volumes `start` to `stop`, in seconds since the session's start."""
-        times: FloatArray = (np.arange(start, stop) + 0.5) * self.settings.tr_s
+        times: FloatArray = (np.arange(start, stop, dtype=np.float64) + 0.5) * self.settings.tr_s
         return times
 
     def frames(self, start: int, stop: int) -> FloatArray:
@@ -210,8 +210,8 @@ class SimulatedBold:
         return response
 
     def _response(self, number: int) -> FloatArray:
-        steps = np.arange(1 - len(self._weights), 1)
-        t: FloatArray = (number + 0.5) * self.settings.tr_s + steps * self._step_s
+        steps = np.arange(1 - len(self._weights), 1, dtype=np.float64)
+        t = (number + 0.5) * self.settings.tr_s + steps * self._step_s
         felt = np.zeros((2, len(t)))
         now = t >= 0  # before the session nothing moves
         felt[:, now] = self._drive(t[now])

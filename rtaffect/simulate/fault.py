@@ -10,6 +10,7 @@ import numpy.typing as npt
 from rtaffect.core.errors import ConfigError
 from rtaffect.core.montages import EEG_32
 from rtaffect.core.streams import Event
+from rtaffect.simulate.bold import BoldSettings, region_names
 from rtaffect.simulate.face import FACE_CHANNELS
 from rtaffect.simulate.processes import FloatArray
 
@@ -20,8 +21,10 @@ CH_NAMES: Mapping[str, tuple[str, ...]] = {
     "eeg": EEG_32,
     "face": FACE_CHANNELS,
     "markers": ("marker",),
+    "roi": region_names(BoldSettings().n_regions),
+    "volume": (),
 }
-"""The streams that a simulated participant sends, and their channels."""
+"""The streams that a simulated participant sends, and their channels; voxels have no names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

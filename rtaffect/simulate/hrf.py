@@ -49,7 +49,7 @@ class Hrf:
 
         Steady activity of 1 thus gives a steady response of 1.
         """
-        since: FloatArray = np.arange(math.floor(self.length_s / step_s) + 1) * step_s
+        since = np.arange(math.floor(self.length_s / step_s) + 1, dtype=np.float64) * step_s
         response = self.at(since)
         weights: FloatArray = response / response.sum()
         return weights

@@ -70,8 +70,11 @@ class ChannelFault(SampleFault):
 
     def __post_init__(self) -> None:
         Fault.__post_init__(self)
-        if self.modality == "markers":
-            msg = "Markers are text; faults of channels befall numbers (eeg, face)."
+        if self.modality in {"markers", "volume"}:
+            msg = (
+                "Faults of channels befall numbers with names (eeg, face, roi), "
+                f"got {self.modality!r}."
+            )
             raise ConfigError(msg)
         ch_names = CH_NAMES[self.modality]
         unknown = [name for name in self.channels if name not in ch_names]
@@ -85,7 +88,8 @@ class ChannelFault(SampleFault):
     def rewrite(self, chunk: Chunk, bad: npt.NDArray[np.bool_]) -> Iterator[Chunk]:
         """Yield the chunk with its bad samples rewritten in the channels concerned."""
         ch_names = CH_NAMES[self.modality]
-        rows = np.array([ch_names.index(name) for name in self.channels or ch_names])
+        named = [ch_names.index(name) for name in self.channels]
+        rows = np.array(named) if named else np.arange(len(chunk.data))
         where = np.ix_(rows, np.flatnonzero(bad))
         data = chunk.data.copy()
         data[where] = self.shown(data[where], chunk.stamps_s[bad])

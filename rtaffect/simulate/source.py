@@ -9,12 +9,14 @@ from typing import Self
 import numpy as np
 
 from rtaffect.core.montages import EEG_32
-from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamInfo, Tick
+from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamInfo, Tick, VolumeChunk
+from rtaffect.simulate.bold import BoldSettings, SimulatedBold, roi_stream_info
 from rtaffect.simulate.eeg import SimulatedEeg
 from rtaffect.simulate.face import FACE_CHANNELS, SimulatedFace
 from rtaffect.simulate.fault import Fault, apply_faults
 from rtaffect.simulate.participant import Participant
-from rtaffect.simulate.processes import Stream, generator
+from rtaffect.simulate.processes import FloatArray, Stream, generator
+from rtaffect.simulate.volumes import PaintedBold, Parcellation, volume_stream_info
 
 MARKER_INTERVAL_S = 5.0
 """A marker says "simulated" this often."""
@@ -26,7 +28,13 @@ def _unit(feature: str) -> str:
     return "rad" if feature.startswith("pose_R") else ""
 
 
-def stream_infos(participant: Participant, *, sfreq: float = 512.0) -> dict[str, StreamInfo]:
+def stream_infos(
+    participant: Participant,
+    *,
+    sfreq: float = 512.0,
+    bold: BoldSettings | None = None,
+    parcellation: Parcellation | None = None,
+) -> dict[str, StreamInfo]:
     """Describe the streams of a simulated participant; each says that nobody was measured.
 
     Parameters
@@ -35,14 +43,16 @@ def stream_infos(participant: Participant, *, sfreq: float = 512.0) -> dict[str,
         Whose.
     sfreq : float
         Rate of the EEG in Hz.
+    bold, parcellation
+        As of `SimulatedSource`.
 
     Returns
     -------
     dict of str to StreamInfo
-        ``"eeg"``, ``"face"`` and ``"markers"``.
+        ``"eeg"``, ``"face"`` and ``"markers"``, and ``"roi"`` and ``"volume"`` where asked for.
     """
     identity = f"rtaffect-simulated-{participant.seed}"
-    return {
+    infos = {
         "eeg": StreamInfo(
             modality="eeg",
             name="Simulated EEG",
@@ -75,6 +85,11 @@ def stream_infos(participant: Participant, *, sfreq: float = 512.0) -> dict[str,
             simulated=True,
         ),
     }
+    if bold is not None:
+        infos["roi"] = roi_stream_info(participant, bold)
+        if parcellation is not None:
+            infos["volume"] = volume_stream_info(participant, tr_s=bold.tr_s)
+    return infos
 
 
 class SimulatedSource:
@@ -103,6 +118,11 @@ class SimulatedSource:
         ``runtime time = stamp + clock_offset_s``: the senders' clock may be another.
     offset_interval_s : float
         How often that offset is measured.
+    bold : BoldSettings or None
+        The person lies in a scanner, which sends frames of ROI means (``"roi"``); late, and in a
+        burst at the start. None means no scanner.
+    parcellation : Parcellation or None
+        The scanner sends whole volumes (``"volume"``), too.
     """
 
     def __init__(
@@ -117,9 +137,14 @@ class SimulatedSource:
         t_start: float = 1000.0,
         clock_offset_s: float = 0.0,
         offset_interval_s: float = 5.0,
+        bold: BoldSettings | None = None,
+        parcellation: Parcellation | None = None,
     ) -> None:
         if not (duration_s > 0 and chunk_s > 0 and tick_s > 0 and offset_interval_s > 0):
             msg = "duration_s, chunk_s, tick_s and offset_interval_s must be > 0 seconds."
+            raise ValueError(msg)
+        if parcellation is not None and bold is None:
+            msg = "Volumes are painted from a scan: give bold where you give a parcellation."
             raise ValueError(msg)
         self.participant = participant
         self.duration_s = duration_s
@@ -130,7 +155,9 @@ class SimulatedSource:
         self._tick_s = tick_s
         self._clock_offset_s = clock_offset_s
         self._offset_interval_s = offset_interval_s
-        self._infos = stream_infos(participant, sfreq=sfreq)
+        self._bold = bold
+        self._parcellation = parcellation
+        self._infos = stream_infos(participant, sfreq=sfreq, bold=bold, parcellation=parcellation)
         self._closed = False
 
     @property
@@ -150,6 +177,11 @@ class SimulatedSource:
             "face": self._face(),
             "markers": self._markers(),
         }
+        if self._bold is not None:
+            streams["roi"] = self._roi(SimulatedBold(self.participant, self._bold))
+            if self._parcellation is not None:
+                scan = SimulatedBold(self.participant, self._bold)
+                streams["volume"] = self._volumes(PaintedBold(scan, self._parcellation))
         lanes = [
             apply_faults(
                 heapq.merge(self._offsets(modality), chunks, key=_received),
@@ -210,6 +242,34 @@ class SimulatedSource:
             stamp = np.array([self.t_start + number * MARKER_INTERVAL_S])
             text = np.array([[f"simulated/{number}"]], dtype=object)
             yield Chunk("markers", text, stamp - self._clock_offset_s, float(stamp[0]) + 0.001)
+            number += 1
+
+    def _roi(self, bold: SimulatedBold) -> Iterator[Event]:
+        for number, stamps, arrived in self._acquired(bold.settings):
+            frame = bold.frames(number, number + 1).astype(np.float32)
+            yield Chunk("roi", frame, stamps, arrived)
+
+    def _volumes(self, painted: PaintedBold) -> Iterator[Event]:
+        for number, stamps, arrived in self._acquired(painted.bold.settings):
+            yield VolumeChunk(
+                modality="volume",
+                data=painted.volume(number).reshape(-1, 1),
+                stamps_s=stamps,
+                t_received=arrived,
+                shape=painted.parcellation.shape,
+                affine=painted.parcellation.affine,
+                index=number,
+            )
+
+    def _acquired(self, settings: BoldSettings) -> Iterator[tuple[int, FloatArray, float]]:
+        """Yield number, stamp and arrival of every volume that is whole within the session."""
+        key = (*self.participant.key(Stream.ARRIVAL), 2)
+        number, latest = 0, self.t_start + settings.burst_s
+        while (number + 1) * settings.tr_s <= self.duration_s:
+            stamp = self.t_start + (number + 0.5) * settings.tr_s
+            jitter_s = generator(key, number).uniform(0.0, settings.delay_jitter_s)
+            latest = max(latest, stamp + settings.delay_s + jitter_s)
+            yield number, np.array([stamp - self._clock_offset_s]), latest
             number += 1
 
     def _offsets(self, modality: str) -> Iterator[Event]:
