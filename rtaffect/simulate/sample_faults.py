@@ -71,10 +71,8 @@ class ChannelFault(SampleFault):
     def __post_init__(self) -> None:
         Fault.__post_init__(self)
         if self.modality in {"markers", "volume"}:
-            msg = (
-                "Faults of channels befall numbers with names (eeg, face, roi), "
-                f"got {self.modality!r}."
-            )
+            what = "Markers are text" if self.modality == "markers" else "Voxels have no names"
+            msg = f"{what}; faults of channels befall numbers with names (eeg, face, roi)."
             raise ConfigError(msg)
         ch_names = CH_NAMES[self.modality]
         unknown = [name for name in self.channels if name not in ch_names]

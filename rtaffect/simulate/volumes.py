@@ -80,8 +80,8 @@ class Parcellation:
         """Write the label image as NIfTI, for whoever takes the means of its regions."""
         import nibabel
 
-        image = nibabel.Nifti1Image(self.labels, self.affine)
-        nibabel.save(image, path)  # type: ignore[no-untyped-call]
+        image = nibabel.Nifti1Image(self.labels, self.affine)  # type: ignore[no-untyped-call]
+        nibabel.save(image, path)
 
 
 class PaintedBold:
