@@ -185,14 +185,15 @@ class SpikeFilter:
         self._level = np.where(first, values, self._level)
         predicted = self._uncertainty + self._process
         gain = predicted / (predicted + 1.0)
-        step = np.where(there, gain * (values - self._level), 0.0)
+        surprise = np.where(there, values - self._level, 0.0)
         limit = self._limit_sd * np.sqrt(self._moments.variance)
-        odd = (np.abs(step) > limit) & (self._moments.n >= SCALE_FROM)
+        odd = (gain * np.abs(surprise) > limit) & (self._moments.n >= SCALE_FROM)
         held = odd & ~self._was_held
         out = np.where(held, self._level, values)
+        gain[odd & self._was_held] = 1.0  # it was no spike: the walk goes on from here
         believed = there & ~held
-        self._level = np.where(believed, self._level + step, self._level)
-        self._uncertainty = np.where(believed, (1.0 - gain) * predicted, predicted)
+        self._level = np.where(believed, self._level + gain * surprise, self._level)
+        self._uncertainty = np.where(believed, gain, predicted)
         self._was_held = held
         self._moments.push(out)
         return out
