@@ -4,10 +4,14 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from offline.models.asb import ASBSettings
+from offline.models.cnn3d import CNN3DSettings
 from offline.models.contract import NetworkSettings
 from offline.models.dgcnn import DGCNNSettings
 from offline.models.mtcnn import MTCNNSettings
 from offline.models.prior_dfcn import PriorDFCNSettings
+from offline.models.roi_linear import RoiLinearSettings
+from offline.models.shared_response import SharedResponseSettings
 from offline.models.svm import SVMSettings
 
 AnySettings = (
@@ -15,6 +19,10 @@ AnySettings = (
     | MTCNNSettings
     | DGCNNSettings
     | SVMSettings
+    | ASBSettings
+    | CNN3DSettings
+    | SharedResponseSettings
+    | RoiLinearSettings
 )  # fmt: skip
 """A new network is one file here and one line above."""
 
