@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from rtaffect.core.atlas import brainnetome
 from rtaffect.core.streams import StreamInfo
 from rtaffect.simulate.course import Course
 from rtaffect.simulate.hrf import Hrf
@@ -307,7 +308,10 @@ class _Brain:
 
 
 def region_names(n_regions: int) -> tuple[str, ...]:
-    """Return names for regions that no atlas knows."""
+    """Return names for regions: those of the Brainnetome atlas where there are as many."""
+    atlas = brainnetome()
+    if n_regions == atlas.n_regions:
+        return atlas.names
     return tuple(f"region-{number:03d}" for number in range(1, n_regions + 1))
 
 
@@ -328,7 +332,7 @@ def roi_stream_info(participant: Participant, settings: BoldSettings) -> StreamI
             "acquisition.n_dummy": "0",
             "acquisition.time_reference": "mid",
             "acquisition.time_source": "simulated",
-            "atlas.name": "simulated",
+            "atlas.name": "simulated",  # Brainnetome's names, and nobody's anatomy
             "processing.motion_correction": "none",
             "processing.detrend": "none",
             "processing.despike": "none",

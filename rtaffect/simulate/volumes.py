@@ -13,12 +13,10 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from rtaffect.core.streams import StreamInfo
+from rtaffect.core.volume_message import VOLUME_MODALITY, VOLUME_STYPE
 from rtaffect.simulate.bold import SimulatedBold
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.processes import FloatArray, Stream, generator
-
-VOLUME_STYPE = "fMRI volumes"
-"""Type of a stream of whole volumes; none of LSL's, which is not for volumes."""
 
 _HEAD = 0.42  # half-axes of the brain, as a share of the field of view
 _CENTRES_SEED = 6_436
@@ -149,7 +147,7 @@ class PaintedBold:
 def volume_stream_info(participant: Participant, *, tr_s: float) -> StreamInfo:
     """Describe the volumes of a simulated participant; voxels have no names."""
     return StreamInfo(
-        modality="volume",
+        modality=VOLUME_MODALITY,
         name="Simulated fMRI volumes",
         stype=VOLUME_STYPE,
         source_id=f"rtaffect-simulated-{participant.seed}-volume",
