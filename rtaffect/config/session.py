@@ -10,8 +10,11 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from rtaffect.config.fusion import FusionSettings
+from rtaffect.config.mr import MrSettings, check_mr
 from rtaffect.config.settings import Settings
 from rtaffect.core.arrivals import OWN_PREFIX
+from rtaffect.core.fused import FUSED_NAMES
 from rtaffect.core.streams import StreamChoice
 
 STREAM_TYPES = {"eeg": "EEG", "face": "Face", "markers": "Markers"}
@@ -246,6 +249,15 @@ class Session(Settings):
     source: SourceSettings = Field(
         default_factory=SourceSettings, description="how samples reach this machine"
     )
+    fusion: FusionSettings = Field(
+        default_factory=FusionSettings,
+        description="how the estimates of several decoders become one",
+    )
+    mr: MrSettings | None = Field(
+        default=None,
+        description="EEG inside a running scanner, as causal_aas or {eeg: causal_aas, ecg: ECG}; "
+        "corrected where it comes without artifacts, none where there is no scanner",
+    )
 
     @field_validator("decoders")
     @classmethod
@@ -255,12 +267,27 @@ class Session(Settings):
             if labels.count(label) > 1:
                 msg = f"two decoders are called {label!r}; give each its own name"
                 raise ValueError(msg)
+            if label in FUSED_NAMES:
+                msg = f"{label} is what fusion calls its own estimates; give it another name"
+                raise ValueError(msg)
         return value
+
+    @model_validator(mode="after")
+    def _mr_fits_streams(self) -> Self:
+        check_mr(self.mr, [choice.modality for choice in self.choices()])
+        return self
 
     def about(self) -> dict[str, object]:
         """Return what a recording may say of the settings: no path, key or address of this lab."""
         kept = self.model_dump(
-            mode="json", include={"streams": True, "provider": True, "source": {"kind"}}
+            mode="json",
+            include={
+                "streams": True,
+                "provider": True,
+                "source": {"kind"},
+                "fusion": True,
+                "mr": True,
+            },
         )
         decoders = [
             {"bundle": Path(one.bundle).name, "name": one.label, "interpolate": one.interpolate}
