@@ -13,11 +13,13 @@ from typing import ParamSpec
 
 from rtaffect.core.clock import Clock
 from rtaffect.core.errors import RtaffectError
+from rtaffect.core.estimate import Estimate
 from rtaffect.core.health import Health, LatencyMeter, StreamHealth
 from rtaffect.core.sinks import Matrix, Sink, Timing
 from rtaffect.core.streams import Event, Source
 from rtaffect.core.window import Window
 from rtaffect.decode.decoder import Decoded, Decoder
+from rtaffect.decode.fusion import Fusion
 from rtaffect.windows import WindowChain
 
 logger = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ class Summary:
     streams: dict[str, StreamHealth] = field(default_factory=dict)
     stages: dict[str, LatencyMeter] = field(
         default_factory=lambda: {
-            name: LatencyMeter() for name in ("queue", "windows", "decode", "publish", "compute")
+            name: LatencyMeter()
+            for name in ("queue", "windows", "decode", "fuse", "publish", "compute")
         }
     )
 
@@ -83,6 +86,8 @@ class Engine:
         is added to the event's own.
     interpolate : collection of str
         Names of decoders whose missing channels may be rebuilt from their neighbours.
+    fusion : Fusion or None
+        Fuses the decoders' estimates; what it makes of one goes to the sinks right after it.
     """
 
     def __init__(
@@ -93,11 +98,13 @@ class Engine:
         *,
         clock: Clock | None = None,
         interpolate: Collection[str] = (),
+        fusion: Fusion | None = None,
     ) -> None:
         self.source = source
         self.sinks = list(sinks)
         self.summary = Summary()
         self._clock = clock
+        self._fusion = fusion
         self._lanes = [
             _Lane(
                 decoder,
@@ -164,10 +171,24 @@ class Engine:
         self.summary.stages["publish"].add(t_2 - t_1)
         published = self._clock() if self._clock else window.t_closed + t_2 - began
         self.summary.stages["compute"].add(published - window.t_closed)
+        self._fuse(decoded.estimate, window, began)
         for matrix in self._matrices(decoder, window, decoded):
             for sink in list(self.sinks):
                 if sink.wants_matrices(decoder.name):
                     self._guard(sink, sink.on_matrix, matrix)
+
+    def _fuse(self, estimate: Estimate, window: Window, began: float) -> None:
+        if self._fusion is None:
+            return
+        t_0 = time.perf_counter()
+        fused = self._fusion.push(estimate)
+        t_1 = time.perf_counter()
+        self.summary.stages["fuse"].add(t_1 - t_0)
+        t_decoded = self._clock() if self._clock else window.t_closed + t_1 - began
+        timing = Timing(t_closed=window.t_closed, t_decoded=t_decoded)
+        for each in fused:
+            for sink in list(self.sinks):
+                self._guard(sink, sink.on_estimate, each, timing)
 
     def _matrices(self, decoder: Decoder, window: Window, decoded: Decoded) -> list[Matrix]:
         modalities = decoder.bundle.manifest.windows.modalities

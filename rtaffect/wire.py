@@ -115,7 +115,7 @@ class Estimate:
     flags : tuple of (str, str)
         Sorted pairs of modality and word; the words are listed in docs/wire.md.
     contributions : mapping of str to float
-        By decoder: its weight in the answer.
+        By decoder: its weight in the answer, of a fused estimate the mean over targets.
     n_slices : int
         How many windows the answer rests on; 0 without an answer.
     bundle_digest : str
@@ -287,6 +287,10 @@ class DecoderInfo:
     leaky : bool
         Test data took part in the model's making: how well it does on new people is not known. Not
         in messages of older versions.
+    members : tuple of str
+        Decoders whose estimates it fuses; empty for a model of its own. Windows and hops are then
+        those of the member that makes the pace, and the digest is of the members' digests. Not in
+        messages of older versions.
     """
 
     bundle_digest: str
@@ -297,6 +301,7 @@ class DecoderInfo:
     targets: Mapping[str, TargetInfo]
     takes_baseline: bool = False
     leaky: bool = False
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

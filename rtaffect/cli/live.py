@@ -36,13 +36,19 @@ def live(
 
     Ctrl-C ends the session: what was recorded until then is complete.
     """
-    from rtaffect.cli.opening import interpolated, open_decoders, open_live_source
+    from rtaffect.cli.opening import (
+        interpolated,
+        open_decoders,
+        open_fusion,
+        open_live_source,
+    )
     from rtaffect.cli.resting import RestCommand
     from rtaffect.cli.running import (
         ended_by_signals,
         open_publishers,
         tell,
         tell_decoders,
+        tell_fusion,
         tell_streams,
         tell_summary,
     )
@@ -64,12 +70,14 @@ def live(
             rest=rest,
             baselines=baseline or (),
         )
+        fusion = open_fusion(decoders, settings.fusion)
         session_id = uuid4().hex
         publisher, sinks = open_publishers(
-            settings, decoders, source.infos, session_id=session_id, clock=clock
+            settings, decoders, source.infos, fusion, session_id=session_id, clock=clock
         )
         sinks += _recorder(settings, decoders, source, session_id=session_id)
         tell_decoders(decoders, rest)
+        tell_fusion(fusion, decoders)
         tell(f"Publishing on {publisher.address}; `rtaffect listen` shows it. Ctrl-C ends.")
         if not quiet:
             sinks.append(StatusLine())
@@ -79,6 +87,7 @@ def live(
             sinks,
             clock=clock,
             interpolate=interpolated(settings.decoders, decoders),
+            fusion=fusion,
         )
         timer = threading.Timer(duration or 0.0, source.close)
         if duration is not None:

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from rtaffect.bundle import Bundle
     from rtaffect.cli.resting import RestCommand
     from rtaffect.config import Session
+    from rtaffect.config.fusion import FusionSettings
     from rtaffect.config.session import DecoderSettings
     from rtaffect.core.clock import Clock
     from rtaffect.core.streams import Source, StreamInfo
     from rtaffect.decode.baseline import Baseline
     from rtaffect.decode.decoder import Decoder
+    from rtaffect.decode.fusion import Fusion
 
 
 def open_live_source(settings: "Session", *, hop_s: float) -> "tuple[Source, Clock]":
@@ -103,6 +105,21 @@ def open_decoders(
         )
         for name, (entry, bundle) in zip(names, bundles, strict=True)
     ]
+
+
+def open_fusion(decoders: "Sequence[Decoder]", settings: "FusionSettings") -> "Fusion | None":
+    """Return what makes one estimate of several; None where there is nothing to fuse.
+
+    Raises
+    ------
+    ConfigError
+        The settings ask for what cannot be.
+    """
+    from rtaffect.decode.fusion import Fusion
+    from rtaffect.decode.membership import membership_of
+
+    membership = membership_of({d.name: d.bundle for d in decoders}, settings)
+    return None if membership is None else Fusion(membership, settings)
 
 
 def check_fit(

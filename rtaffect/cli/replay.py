@@ -179,27 +179,29 @@ def _decode(
     publish: bool,
     out: Path | None,
 ) -> "Summary":
-    from rtaffect.cli.opening import interpolated
-    from rtaffect.cli.running import by_name, open_publishers, tell
+    from rtaffect.cli.opening import interpolated, open_fusion
+    from rtaffect.cli.running import by_name, fused_infos, open_publishers, tell, tell_fusion
     from rtaffect.cli.status import ReplayBar
     from rtaffect.config import Session
     from rtaffect.engine import Engine
     from rtaffect.publish.estimate_file import EstimateFile
 
     sinks: list[Sink] = []
+    session = settings or Session.model_validate({"streams": {"eeg": {}}, "decoders": wanted})
+    fusion = open_fusion(decoders, session.fusion)
+    tell_fusion(fusion, decoders)
     if publish:
-        session = settings or Session.model_validate(
-            {"streams": {"eeg": {"type": "EEG"}}, "decoders": wanted}
-        )
         publisher, publishers = open_publishers(
-            session, decoders, source.infos, session_id=uuid4().hex, clock=None
+            session, decoders, source.infos, fusion, session_id=uuid4().hex, clock=None
         )
         sinks += publishers
         tell(f"Publishing on {publisher.address}.")
     if out is not None:
-        sinks.append(EstimateFile(out, by_name(decoders)))
+        sinks.append(EstimateFile(out, by_name(decoders), fused_infos(fusion)))
     sinks.append(ReplayBar(source.t_first, source.duration_s))
-    engine = Engine(source, decoders, sinks, interpolate=interpolated(wanted, decoders))
+    engine = Engine(
+        source, decoders, sinks, interpolate=interpolated(wanted, decoders), fusion=fusion
+    )
     return engine.run()
 
 

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from rtaffect.cli.resting import RestCommand
     from rtaffect.config import Session
     from rtaffect.core.clock import Clock
+    from rtaffect.core.fused import FusedInfo
     from rtaffect.core.sinks import Sink
     from rtaffect.core.streams import Source, StreamInfo
     from rtaffect.decode.decoder import Decoder
+    from rtaffect.decode.fusion import Fusion
     from rtaffect.engine import Summary
     from rtaffect.publish.zmq import ZmqPublisher
 
@@ -30,10 +32,16 @@ def by_name(decoders: "Sequence[Decoder]") -> "dict[str, Bundle]":
     return {decoder.name: decoder.bundle for decoder in decoders}
 
 
+def fused_infos(fusion: "Fusion | None") -> "tuple[FusedInfo, ...]":
+    """Return what fusion puts out; nothing where nothing is fused."""
+    return fusion.membership.infos if fusion is not None else ()
+
+
 def open_publishers(
     session: "Session",
     decoders: "Sequence[Decoder]",
     infos: "Mapping[str, StreamInfo]",
+    fusion: "Fusion | None" = None,
     *,
     session_id: str,
     clock: "Clock | None",
@@ -54,7 +62,7 @@ def open_publishers(
     if settings.curve is not None:
         admit = None if settings.curve.admit is None else Path(settings.curve.admit)
         keys = read_server_keys(Path(settings.curve.secret), admit)
-    body = session_body(by_name(decoders), infos)
+    body = session_body(by_name(decoders), infos, fused_infos(fusion))
     publisher = ZmqPublisher(
         settings.address,
         session=body,
@@ -115,6 +123,24 @@ def tell_decoders(decoders: "Sequence[Decoder]", rest: "RestCommand") -> None:
                 "at rest"
             )
     _tell_caveats(decoders, rest)
+
+
+def tell_fusion(fusion: "Fusion | None", decoders: "Sequence[Decoder]") -> None:
+    """Say what is fused out of what, and who has no part in it."""
+    if fusion is None:
+        return
+    membership = fusion.membership
+    targets = ", ".join(
+        f"{target} of {' and '.join(f'{m} (skill {s:.2f})' for m, s in pool.skills.items())}"
+        for target, pool in membership.pools.items()
+    )
+    tell(f"{' and '.join(info.name for info in membership.infos)}: {targets}")
+    for decoder in decoders:
+        if decoder.name not in membership.members:
+            tell(
+                f"Note: {decoder.name} has no part in fusion: it shares no target with another "
+                "decoder, or has no skill on people that it has not seen."
+            )
 
 
 def _tell_caveats(decoders: "Sequence[Decoder]", rest: "RestCommand") -> None:

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from rtaffect.core.estimate import Estimate
+from rtaffect.core.fused import LATEST
 from rtaffect.core.health import Health
 from rtaffect.core.sinks import Matrix, Timing
 from rtaffect.core.streams import Event, StreamEvent
@@ -51,12 +52,16 @@ class StatusLine(_Screen):
         super().__init__()
         self._text = Text("waiting for the first window ...")
         self._values = ""
+        self._is_fused = False
         self._live = Live(self._text, console=self._console, auto_refresh=False, transient=True)
         if self._console.is_terminal:
             self._live.start()
 
     def on_estimate(self, estimate: Estimate, timing: Timing) -> None:  # noqa: ARG002
-        """Remember the newest values."""
+        """Remember the newest values; where estimates are fused, the fused ones."""
+        self._is_fused |= estimate.decoder == LATEST
+        if self._is_fused and estimate.decoder != LATEST:
+            return
         values = [f"{name} {t.expected:+.2f}" for name, t in estimate.targets.items() if t.edges]
         self._values = "  ".join([*(values or ["no answer"]), f"({estimate.confidence:.2f})"])
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rtaffect.text import LEAKY, printable
 from rtaffect.wire import (
+    Estimate,
     EstimateMessage,
     Event,
     EventMessage,
@@ -105,11 +106,17 @@ def one_line(message: EstimateMessage) -> str:
     estimate = message.estimate
     values = " ".join(f"{name} {_value(target)}" for name, target in estimate.targets.items())
     flags = ",".join(f"{modality}:{word}" for modality, word in estimate.flags)
+    weights = " ".join(f"{name} {w:.2f}" for name, w in _weights(estimate).items())
     return printable(
         f"{estimate.t_end:.3f} {estimate.decoder} {values or 'no answer'} "
         f"confidence {estimate.confidence:.2f} age {message.age_s * 1e3:.0f} ms "
-        f"flags {flags or '-'}"
+        f"flags {flags or '-'}{' weights ' if weights else ''}{weights}"
     )
+
+
+def _weights(estimate: Estimate) -> Mapping[str, float]:
+    """Return the members' weights of a fused estimate; nothing of a decoder's own."""
+    return {} if set(estimate.contributions) <= {estimate.decoder} else estimate.contributions
 
 
 def _value(target: Target) -> str:
@@ -137,6 +144,9 @@ def _decoder(message: EstimateMessage, truth: Mapping[str, float]) -> Panel:
     facts.add_row("confidence", f"{estimate.confidence:.2f}  from {estimate.n_slices} windows")
     facts.add_row("coverage", Text(printable(coverage)))
     facts.add_row("flags", Text(printable(flags) or "none", style="yellow" if flags else "green"))
+    if weights := _weights(estimate):
+        shares = "  ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+        facts.add_row("weights", Text(printable(shares)))
     facts.add_row(
         "latency", f"compute {message.compute_s * 1e3:.1f} ms   age {message.age_s * 1e3:.0f} ms"
     )

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+LATEST, ALIGNED = FUSED_NAMES = ("fused-latest", "fused-aligned")
+"""What the outputs are called in estimates and topics."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusedTarget:

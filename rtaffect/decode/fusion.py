@@ -16,8 +16,9 @@ import numpy as np
 
 from rtaffect.config.fusion import FusionSettings
 from rtaffect.core.estimate import Distribution, Estimate
+from rtaffect.core.fused import ALIGNED, LATEST
 from rtaffect.core.window import Flag
-from rtaffect.decode.membership import ALIGNED, LATEST, Membership
+from rtaffect.decode.membership import Membership
 from rtaffect.decode.pooling import LEAST_P, member_weights
 
 _SLACK_S = 1e-6

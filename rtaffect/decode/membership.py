@@ -8,10 +8,8 @@ from rtaffect.bundle import Bundle
 from rtaffect.config.fusion import FusionSettings
 from rtaffect.core.errors import ConfigError
 from rtaffect.core.estimate import Estimate
-from rtaffect.core.fused import FusedInfo, FusedTarget
+from rtaffect.core.fused import ALIGNED, LATEST, FusedInfo, FusedTarget
 from rtaffect.decode.pooling import TargetPool, pool_of
-
-LATEST, ALIGNED = "fused-latest", "fused-aligned"
 
 DELIVERY_S = 3.0
 """From the middle of a volume's acquisition to its arrival; scanners are 2 to 3 s late."""

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from rtaffect.bundle import Bundle
 from rtaffect.core.errors import PublishError
 from rtaffect.core.estimate import Estimate, as_jsonable
+from rtaffect.core.fused import FUSED_NAMES, FusedInfo
 from rtaffect.core.health import Health
 from rtaffect.core.sinks import Matrix, Timing
 from rtaffect.core.streams import Event
@@ -25,7 +26,8 @@ class EstimateFile:
     JSON lines hold estimates as they are on the wire, and their timing. The tables have one column
     a number:
     ``<target>_expected``, ``<target>_spread``, ``<target>_p_<class>`` (empty without an answer),
-    ``<modality>_coverage``, and ``flags`` as ``eeg:gap face:late``.
+    ``<modality>_coverage``, ``<decoder>_weight`` of the members of fusion, and ``flags`` as
+    ``eeg:gap face:late``.
 
     Parameters
     ----------
@@ -33,6 +35,8 @@ class EstimateFile:
         File to write; its suffix says the format. It must not exist.
     bundles : mapping of str to Bundle
         By name of the decoder; their targets make the columns.
+    fused : sequence of FusedInfo
+        Outputs of fusion, whose estimates are kept, too.
 
     Raises
     ------
@@ -40,10 +44,12 @@ class EstimateFile:
         The file exists, cannot be written, or has another suffix.
     """
 
-    def __init__(self, path: Path, bundles: Mapping[str, Bundle]) -> None:
+    def __init__(
+        self, path: Path, bundles: Mapping[str, Bundle], fused: Sequence[FusedInfo] = ()
+    ) -> None:
         require_new(path)
         self.path = path
-        self._columns = _columns(bundles)
+        self._columns = _columns(bundles, fused)
         self._rows: list[dict[str, Any]] = []
         self._parquet: Any = None
         self._text: TextIO | None = None
@@ -137,18 +143,24 @@ def require_new(path: Path) -> None:
         raise PublishError(msg)
 
 
-def _columns(bundles: Mapping[str, Bundle]) -> dict[str, type]:
+def _columns(bundles: Mapping[str, Bundle], fused: Sequence[FusedInfo]) -> dict[str, type]:
     columns: dict[str, type] = {"decoder": str, "t_start": float, "t_end": float}
-    for bundle in bundles.values():
-        for name, target in bundle.manifest.targets.items():
-            if target.edges:
-                columns |= {f"{name}_expected": float, f"{name}_spread": float}
-            columns |= {f"{name}_p_{word}": float for word in target.classes}
+    scales = [
+        (name, target.classes, target.edges)
+        for bundle in bundles.values()
+        for name, target in bundle.manifest.targets.items()
+    ]
+    scales += [(n, target.classes, target.edges) for f in fused for n, target in f.targets.items()]
+    for name, classes, edges in scales:
+        if edges:
+            columns |= {f"{name}_expected": float, f"{name}_spread": float}
+        columns |= {f"{name}_p_{word}": float for word in classes}
     columns |= {"confidence": float, "n_slices": int}
     for bundle in bundles.values():
         columns |= {
             f"{modality}_coverage": float for modality in bundle.manifest.windows.modalities
         }
+    columns |= {f"{member}_weight": float for each in fused for member in each.members}
     return columns | {"flags": str, "bundle_digest": str}
 
 
@@ -167,6 +179,8 @@ def _row(estimate: Estimate) -> dict[str, Any]:
             row |= {f"{name}_expected": target.expected, f"{name}_spread": target.spread}
         for word, share in zip(target.classes, target.probabilities, strict=True):
             row[f"{name}_p_{word}"] = share
+    if estimate.decoder in FUSED_NAMES:
+        row |= {f"{member}_weight": w for member, w in estimate.contributions.items()}
     return row | {f"{modality}_coverage": c for modality, c in estimate.coverage.items()}
 
 

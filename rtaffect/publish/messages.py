@@ -1,7 +1,7 @@
 """The runtime's own words as messages of the wire."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from rtaffect import wire
 from rtaffect.bundle import Bundle
 from rtaffect.core.estimate import Estimate
+from rtaffect.core.fused import FusedInfo
 from rtaffect.core.health import Health
 from rtaffect.core.sinks import Matrix
 from rtaffect.core.streams import Chunk, StreamEvent, StreamInfo
@@ -19,7 +20,11 @@ MAX_MARKER = 1 << 16
 """Characters of a marker that are published; a recording has all of it."""
 
 
-def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo]) -> wire.Session:
+def session_body(
+    bundles: Mapping[str, Bundle],
+    infos: Mapping[str, StreamInfo],
+    fused: Sequence[FusedInfo] = (),
+) -> wire.Session:
     """Return what runs.
 
     Parameters
@@ -28,6 +33,8 @@ def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo])
         By name of the decoder.
     infos : mapping of str to StreamInfo
         The streams by modality.
+    fused : sequence of FusedInfo
+        Outputs of fusion.
 
     Raises
     ------
@@ -42,6 +49,7 @@ def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo])
         topics=(
             *(wire.topic_of(kind) for kind in ("session", "health", "event")),
             *(wire.topic_of(kind, name) for name in bundles for kind in ("estimate", "dfcn")),
+            *(wire.topic_of("estimate", each.name) for each in fused),
         ),
         decoders={
             name: wire.DecoderInfo(
@@ -58,7 +66,8 @@ def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo])
                 leaky=manifest.training.leaky,
             )
             for name, manifest in manifests.items()
-        },
+        }
+        | {each.name: _fused_body(each) for each in fused},
         streams={
             modality: wire.StreamInfo(
                 name=info.name,
@@ -70,6 +79,22 @@ def session_body(bundles: Mapping[str, Bundle], infos: Mapping[str, StreamInfo])
             )
             for modality, info in infos.items()
         },
+    )
+
+
+def _fused_body(info: FusedInfo) -> wire.DecoderInfo:
+    return wire.DecoderInfo(
+        bundle_digest=info.bundle_digest,
+        simulated=info.simulated,
+        modalities=info.modalities,
+        window_s=info.window_s,
+        hop_s=info.hop_s,
+        targets={
+            key: wire.TargetInfo(classes=target.classes, edges=target.edges)
+            for key, target in info.targets.items()
+        },
+        takes_baseline=info.takes_baseline,
+        members=info.members,
     )
 
 
