@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from offline.items import NO_CLASS
 from offline.models.contract import Features, Network
 from offline.recipe import TrainingSettings
 from offline.sequences import Sequences
@@ -82,6 +83,6 @@ def class_weights(data: Sequences) -> dict[str, Tensor]:
     weights = {}
     for name, classes in data.labels.items():
         n_classes = len(data.table.labels[name].classes)
-        counts = torch.bincount(classes, minlength=n_classes).float()
+        counts = torch.bincount(classes[classes != NO_CLASS], minlength=n_classes).float()
         weights[name] = counts.sum() / (counts.clamp_min(1.0) * (counts > 0).sum())
     return weights

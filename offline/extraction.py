@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache as remember
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import rtaffect.signal
 from offline.datasets.array_source import ArraySource
 from offline.datasets.channels import montage_error
 from offline.datasets.contract import Dataset, Floats, Ints, Label, Recording
+from offline.datasets.scaling import ScaledSource
 from offline.datasets.windows import RecordedWindows, read_windows
 from offline.errors import DataError, RunError
 from offline.models.contract import Features, Network, Shapes
@@ -53,7 +54,7 @@ def network_of(recipe: Recipe, labels: Mapping[str, Label]) -> Network:
 def shapes_of(recipe: Recipe, labels: Mapping[str, Label]) -> Shapes:
     """Return what the recipe's network is built for."""
     classes = {name: len(label.classes) for name, label in labels.items()}
-    return Shapes(windows=recipe.windows.spec(), targets=classes)
+    return Shapes(windows=recipe.window_spec(), targets=classes)
 
 
 def labels_of(recipe: Recipe, dataset: Dataset) -> dict[str, Label]:
@@ -87,8 +88,10 @@ class SubjectFeatures:
         Each trial's value, by target.
     trial, window : ndarray of int, shape (n_windows,)
         Row in `trials`, and number on the recording's grid.
-    values : mapping of str to ndarray, shape (n_windows,)
-        By target.
+    values, train_values : mapping of str to ndarray, shape (n_windows,)
+        By target; see `offline.datasets.windows.RecordedWindows`.
+    offset_s : ndarray, shape (n_windows,)
+        From the beginning of the trial to the end of what the window speaks of.
     has_face : bool
         There is a face in some window.
     """
@@ -100,13 +103,16 @@ class SubjectFeatures:
     trial: Ints
     window: Ints
     values: Mapping[str, Floats]
+    train_values: Mapping[str, Floats]
+    offset_s: Floats
     has_face: bool
 
 
 def _key(recipe: Recipe, dataset: Dataset, subject: str) -> str:
     settings = {
         "data": dataset.fingerprint(subject),
-        "windows": asdict(recipe.windows.spec()) | {"hop_s": recipe.windows.train_hop_s},
+        "windows": asdict(recipe.window_spec()) | {"hop_s": recipe.windows.train_hop_s},
+        "scaling": recipe.windows.scaling,
         "extraction": recipe.model.extraction(),
         "code": _code_digest(
             type(recipe.model).extraction.__module__, type(recipe.dataset).__module__
@@ -128,7 +134,7 @@ def _code_digest(*of_recipe: str) -> str:
     """
     files = [path for path in _CODE if path.parent.name in ("features", "signal")]
     files += [Path(str(sys.modules[name].__file__)) for name in of_recipe]
-    files += [Path(inspect.getfile(part)) for part in (ArraySource, Network)]
+    files += [Path(inspect.getfile(part)) for part in (ArraySource, ScaledSource, Network)]
     files += [Path(inspect.getfile(part)) for part in (read_windows, open_windows, encoder_inputs)]
     code = [_CODE[path] if path in _CODE else path.read_bytes() for path in files]
     return hashlib.sha256(b"".join(code)).hexdigest()
@@ -165,8 +171,7 @@ def make_features(recipe: Recipe, cache: Path, subject: str) -> Path:
         try:
             found.append((recording, *_features(network, recording, recipe)))
         except MontageError as error:
-            wanted = recipe.windows.spec().modalities["eeg"].ch_names
-            raise montage_error(recording, dataset, wanted, error) from error
+            raise montage_error(recording, dataset, recipe.window_spec(), error) from error
     if not found:
         msg = f"Subject {subject} must have a recording, got none."
         raise DataError(msg)
@@ -186,7 +191,12 @@ def _features(
     network: Network, recording: Recording, recipe: Recipe
 ) -> tuple[RecordedWindows, dict[str, npt.NDArray[np.float32]]]:
     """Return the windows of a recording, their raw samples dropped, and their features."""
-    windows = read_windows(recording, recipe.windows.spec(), hop_s=recipe.windows.train_hop_s)
+    windows = read_windows(
+        recording,
+        recipe.window_spec(),
+        hop_s=recipe.windows.train_hop_s,
+        scaling=recipe.windows.scaling,
+    )
     n_windows = len(windows.index)
     parts = []
     for start in range(0, n_windows, _EXTRACT_WINDOWS):
@@ -196,16 +206,7 @@ def _features(
     features = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     if network.uses_rest:
         features["rest"] = _rest(network, features, windows, recording)
-    bare = RecordedWindows(
-        inputs={},
-        index=windows.index,
-        trial=windows.trial,
-        at_rest=windows.at_rest,
-        is_clean=windows.is_clean,
-        values=windows.values,
-        has_face=windows.has_face,
-    )
-    return bare, {name: x.numpy() for name, x in features.items()}
+    return replace(windows, inputs={}), {name: x.numpy() for name, x in features.items()}
 
 
 def _rest(
@@ -250,14 +251,14 @@ def _save(
     for (recording, windows, _), keep in zip(found, shown, strict=True):
         trial.append(windows.trial[keep] + n_before)
         n_before += len(recording.trials)
+    kept = [(windows, keep) for (_, windows, _), keep in zip(found, shown, strict=True)]
     arrays["trial"] = np.concatenate(trial)
-    arrays["window"] = np.concatenate(
-        [windows.index[keep] for (_, windows, _), keep in zip(found, shown, strict=True)]
-    )
-    for name in found[0][1].values:
-        arrays[f"value.{name}"] = np.concatenate(
-            [windows.values[name][keep] for (_, windows, _), keep in zip(found, shown, strict=True)]
-        )
+    arrays["window"] = np.concatenate([windows.index[keep] for windows, keep in kept])
+    arrays["offset"] = np.concatenate([windows.offset_s[keep] for windows, keep in kept])
+    for kind in ("value", "train_value"):
+        for name in getattr(kept[0][0], f"{kind}s"):
+            parts = [getattr(windows, f"{kind}s")[name][keep] for windows, keep in kept]
+            arrays[f"{kind}.{name}"] = np.concatenate(parts)
     for name, array in arrays.items():
         # Another process may do the same, and a third one have mapped what it wrote: a file is
         # never written to once it has its name.
@@ -307,5 +308,7 @@ def load_features(folder: Path) -> SubjectFeatures:
         trial=arrays["trial"],
         window=arrays["window"],
         values={name: np.asarray(x, np.float64) for name, x in named("value.").items()},
+        train_values={name: np.asarray(x, np.float64) for name, x in named("train_value.").items()},
+        offset_s=np.asarray(arrays["offset"]),
         has_face=index["has_face"],
     )

@@ -8,6 +8,9 @@ from typing import Literal
 
 GROUPS = ("subject", "session", "trial", "stimulus")
 
+NO_CLASS = -1
+"""Class of what has no label: neither trained on nor tested, but there for what needs no labels."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:

@@ -258,6 +258,6 @@ def _data_set(dataset: Dataset) -> DataSet:
 def _examples(recipe: Recipe, dataset: Dataset, subject: str) -> Windows:
     """Return real windows of a test subject."""
     recording = next(dataset.recordings(subject))
-    windows = read_windows(recording, recipe.windows.spec(), hop_s=recipe.windows.train_hop_s)
+    windows = read_windows(recording, recipe.window_spec(), hop_s=recipe.windows.train_hop_s)
     picks = np.resize(np.arange(len(windows.index)), max(_N_EXAMPLES, recipe.sequences.t_max))
     return {name: torch.from_numpy(array[picks]) for name, array in windows.inputs.items()}

@@ -19,6 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from offline.batches import Batch
 from offline.errors import RunError
 from offline.extraction import network_of
+from offline.items import NO_CLASS
 from offline.models.contract import Features, Network, SolvedNetwork
 from offline.protocols.contract import Split
 from offline.recipe import Recipe
@@ -37,9 +38,6 @@ from offline.unit import (
 )
 
 Tensors = dict[str, Tensor]
-
-_NO_LABEL = -100
-"""Of rows that only fill up a batch; `cross_entropy` leaves them out of the mean."""
 
 
 def train_packed(
@@ -123,9 +121,9 @@ def run_units(recipe: Recipe, table: FeatureTable, split: Split, members: Sequen
     folds = [fold_of(split, member.fold) for member in members]
     data = [sequences_of(recipe, table, split, fold) for fold in folds]
     fits = []
-    for member, own in zip(members, data, strict=True):
+    for member, fold, own in zip(members, folds, data, strict=True):
         seed = unit_seed(member.fold, member.seed)
-        network = start_unit(recipe, table, own, seed=seed)
+        network = start_unit(recipe, table, split, fold, own, seed=seed)
         fits.append(
             Fit(
                 network,
@@ -252,7 +250,7 @@ class _Stack:
         labels = [batch.labels for batch in batches]
         return (
             {name: x.reshape(len(batches), -1, *x.shape[1:]) for name, x in features.items()},
-            {name: filled((own[name] for own in labels), value=_NO_LABEL) for name in labels[0]},
+            {name: filled((own[name] for own in labels), value=NO_CLASS) for name in labels[0]},
         )
 
 

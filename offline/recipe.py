@@ -4,82 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from offline.changes import parse_changes, with_changes
 from offline.datasets import DatasetSettings
 from offline.models import ModelSettings
 from offline.protocols import Protocol
+from offline.window_settings import AnyWindowSettings, WindowSettings
 from rtaffect.config.plain_yaml import compose
 from rtaffect.config.reading import kinds_at, read_settings, validated
 from rtaffect.core.errors import ConfigError
-from rtaffect.core.face_features import FACE_FEATURES
-from rtaffect.core.montages import EEG_15, EEG_32
-from rtaffect.core.spec import FrameSpec, ModalitySpec, SignalSpec, WindowSpec
-
-_MONTAGES = {"EEG_32": EEG_32, "EEG_15": EEG_15}
+from rtaffect.core.spec import WindowSpec
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class WindowSettings(_Settings):
-    """What the model sees.
-
-    Parameters
-    ----------
-    montage : {"EEG_32", "EEG_15"} or tuple of str
-        EEG channels.
-    face : bool
-        The model also takes the 29 facial features, as an optional modality.
-    window_s : float
-        Length of a window in seconds.
-    hop_s : float
-        Distance of the windows that the runtime will make, in seconds.
-    train_hop_s : float
-        Distance of the windows that are trained and tested on, in seconds.
-    highpass_hz : float
-        See `rtaffect.core.spec.SignalSpec`.
-    reference : {"average", "none"}
-        See `rtaffect.core.spec.SignalSpec`.
-    bands_hz : mapping of str to (float, float)
-        Filter bank after everything else; the model then sees each channel once a band.
-    """
-
-    montage: Literal["EEG_32", "EEG_15"] | tuple[str, ...] = "EEG_32"
-    face: bool = False
-    window_s: float = Field(default=3.0, gt=0)
-    hop_s: float = Field(default=0.25, gt=0)
-    train_hop_s: float = Field(default=3.0, gt=0)
-    highpass_hz: float = Field(default=1.0, ge=0)
-    reference: Literal["average", "none"] = "average"
-    bands_hz: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
-
-    @field_validator("montage", mode="before")
-    @classmethod
-    def _is_a_montage(cls, value: Any) -> Any:
-        """Say in one sentence what a name or a list may be."""
-        names = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
-        if not names and (not isinstance(value, str) or value not in _MONTAGES):
-            msg = f"must be {', '.join(_MONTAGES)} or a list of electrodes, got {value!r}"
-            raise ValueError(msg)
-        return value
-
-    def spec(self) -> WindowSpec:
-        """Return the windows as the bundle's manifest will hold them."""
-        ch_names = self.montage if isinstance(self.montage, tuple) else _MONTAGES[self.montage]
-        modalities: dict[str, ModalitySpec] = {
-            "eeg": SignalSpec(
-                ch_names=ch_names,
-                highpass_hz=self.highpass_hz,
-                reference=self.reference,
-                bands_hz=self.bands_hz,
-            )
-        }
-        if self.face:
-            modalities["face"] = FrameSpec(ch_names=FACE_FEATURES)
-        return WindowSpec(modalities=modalities, window_s=self.window_s, hop_s=self.hop_s)
 
 
 class SequenceSettings(_Settings):
@@ -179,7 +118,7 @@ class Recipe(_Settings):
         Only these; empty takes everybody.
     targets : tuple of str
         What is answered, of the data set's labels; empty takes all.
-    windows : WindowSettings
+    windows : AnyWindowSettings
         What the model sees.
     model : ModelSettings
         The network.
@@ -199,7 +138,7 @@ class Recipe(_Settings):
     dataset: DatasetSettings
     subjects: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
-    windows: WindowSettings = WindowSettings()
+    windows: AnyWindowSettings = WindowSettings()
     model: ModelSettings
     sequences: SequenceSettings = SequenceSettings()
     training: TrainingSettings = TrainingSettings()
@@ -225,7 +164,28 @@ class Recipe(_Settings):
         if any(not 0 <= share <= 1 for share in self.training.modality_dropout.values()):
             msg = "training.modality_dropout must hold shares from 0 to 1"
             raise ValueError(msg)
+        if not isinstance(self.windows, WindowSettings) and self.sequences.t_max > 1:
+            msg = (
+                "windows that frames close overlap, so an answer rests on one: sequences.t_max "
+                f"must be 1, got {self.sequences.t_max} (windows.window_s makes it look back)"
+            )
+            raise ValueError(msg)
         return self
+
+    @property
+    def is_leaky(self) -> bool:
+        """Whether what comes of it is not to be believed, whatever the split."""
+        return bool(self.training.paper_protocol) or self.windows.scaling != "none"
+
+    def window_spec(self) -> WindowSpec:
+        """Return the windows as the bundle's manifest will hold them.
+
+        Raises
+        ------
+        ConfigError, DataError
+            They are to have the data set's regions, and it has none or cannot be read.
+        """
+        return self.windows.spec(self.dataset.open().ch_names if self.windows.takes_all else ())
 
 
 class Sweep(_Settings):

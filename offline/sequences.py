@@ -1,6 +1,6 @@
 """Runs of windows that do not overlap: what a network answers from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from offline.datasets.contract import Ints
+from offline.items import NO_CLASS
 from offline.models.contract import Features
 from offline.table import FeatureTable
 
@@ -25,7 +26,7 @@ class Sequences:
     n_slices : Tensor of int, shape (n_sequences,)
         Length of each run.
     labels : dict of str to Tensor of int, shape (n_sequences,)
-        Class at the newest window, by target.
+        Class at the newest window, by target; `NO_CLASS` where there is none.
     """
 
     table: FeatureTable
@@ -61,8 +62,15 @@ class Sequences:
                 yield picks, int(n_slices)
 
 
-def make_sequences(table: FeatureTable, windows: Ints, *, t_min: int, t_max: int) -> Sequences:
-    """Find the longest run that ends at each window.
+def make_sequences(
+    table: FeatureTable,
+    windows: Ints,
+    *,
+    t_min: int,
+    t_max: int,
+    classes: Mapping[str, Ints] | None = None,
+) -> Sequences:
+    """Find the longest run that ends at each window with a label.
 
     Parameters
     ----------
@@ -72,7 +80,11 @@ def make_sequences(table: FeatureTable, windows: Ints, *, t_min: int, t_max: int
         Rows that may take part; a run never leaves them, nor its trial.
     t_min, t_max : int
         Shortest run that counts, and the longest.
+    classes : mapping of str to ndarray of int, shape (n_windows,), optional
+        Of the whole table, by target; those that are tested by default.
     """
+    classes = table.classes if classes is None else classes
+    labelled = np.any([own != NO_CLASS for own in classes.values()], axis=0)
     allowed = np.sort(windows)
     place = {
         (trial, window): row
@@ -84,7 +96,9 @@ def make_sequences(table: FeatureTable, windows: Ints, *, t_min: int, t_max: int
         )
     }
     runs = []
-    for trial, window in place:
+    for (trial, window), newest_row in place.items():
+        if not labelled[newest_row]:
+            continue
         run: list[int] = []
         number = window
         while len(run) < t_max and (trial, number) in place:
@@ -98,5 +112,5 @@ def make_sequences(table: FeatureTable, windows: Ints, *, t_min: int, t_max: int
         table=table,
         rows=rows,
         n_slices=(rows >= 0).sum(dim=1),
-        labels={name: torch.from_numpy(c[newest]) for name, c in table.classes.items()},
+        labels={name: torch.from_numpy(c[newest]) for name, c in classes.items()},
     )

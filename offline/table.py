@@ -15,10 +15,11 @@ import torch
 from offline.datasets.contract import Dataset, Floats, Ints, Label
 from offline.errors import DataError
 from offline.extraction import SubjectFeatures, labels_of, load_features, make_features
-from offline.items import Items
+from offline.items import NO_CLASS, Items
 from offline.models.contract import Features
 from offline.plurals import counted
-from offline.recipe import Recipe, WindowSettings
+from offline.recipe import Recipe
+from offline.window_settings import AnyWindowSettings
 
 _MOST_NAMED = 5
 
@@ -42,7 +43,12 @@ class FeatureTable:
     labels : mapping of str to Label
         What is answered.
     values, classes : mapping of str to ndarray, shape (n_windows,)
-        By target.
+        By target; NaN and `NO_CLASS` where there is no label.
+    train_classes : mapping of str to ndarray of int, shape (n_windows,)
+        What is trained on: other classes than `classes` where a target has weaker labels for it.
+    moment : ndarray of int, shape (n_windows,)
+        The same for windows that speak of the same time of the same stimulus, whoever saw it; -1
+        where nobody else could have seen it.
     trial_classes : mapping of str to ndarray of int, shape (n_trials,)
         By target.
     digest : str
@@ -61,6 +67,8 @@ class FeatureTable:
     labels: Mapping[str, Label]
     values: Mapping[str, Floats]
     classes: Mapping[str, Ints]
+    train_classes: Mapping[str, Ints]
+    moment: Ints
     trial_classes: Mapping[str, Ints]
     digest: str
     has_face: bool = False
@@ -145,11 +153,17 @@ def read_table(
 
 
 def _join(
-    parts: list[SubjectFeatures], labels: Mapping[str, Label], windows: WindowSettings
+    parts: list[SubjectFeatures], labels: Mapping[str, Label], windows: AnyWindowSettings
 ) -> FeatureTable:
     n_trials = np.cumsum([0, *(len(part.trials) for part in parts)])
     rows = [row for part in parts for row in part.trials]
     values = {name: np.concatenate([part.values[name] for part in parts]) for name in labels}
+    train_values = {
+        name: np.concatenate([part.train_values.get(name, part.values[name]) for part in parts])
+        for name in labels
+    }
+    trial = np.concatenate([p.trial + n for p, n in zip(parts, n_trials, strict=False)])
+    classes = {name: labels[name].class_of(values[name]) for name in labels}
     trial_values = [row for part in parts for row in part.trial_values]
     return FeatureTable(
         features={
@@ -163,23 +177,52 @@ def _join(
             trial=tuple(row["trial"] for row in rows),
             stimulus=tuple(row["stimulus"] for row in rows),
         ),
-        trial=np.concatenate([p.trial + n for p, n in zip(parts, n_trials, strict=False)]),
+        trial=trial,
         window=np.concatenate([part.window for part in parts]),
         step=round(windows.window_s / windows.train_hop_s),
         labels=labels,
         values=values,
-        classes={name: labels[name].class_of(values[name]) for name in labels},
+        classes=classes,
+        train_classes={name: labels[name].class_of(train_values[name]) for name in labels},
+        moment=_moments(
+            [rows[number]["stimulus"] for number in trial.tolist()],
+            np.concatenate([part.offset_s for part in parts]) / windows.train_hop_s,
+        ),
         trial_classes={
             name: label.class_of(np.array([row[name] for row in trial_values]))
             for name, label in labels.items()
         },
         digest=hashlib.sha256("".join(part.key for part in parts).encode()).hexdigest(),
         has_face=any(part.has_face for part in parts),
-        lacks=(*_faceless(parts, windows), *_windowless(parts, windows)),
+        lacks=(
+            *_faceless(parts, windows),
+            *_windowless(parts, windows),
+            *_unlabelled(classes, train_values),
+        ),
     )
 
 
-def _faceless(parts: list[SubjectFeatures], windows: WindowSettings) -> Iterator[str]:
+def _moments(stimuli: Sequence[str], hops: Floats) -> Ints:
+    """Return a number for each stimulus and hop since it began, -1 where it has no name."""
+    keys = list(zip(stimuli, np.round(hops).astype(np.int64).tolist(), strict=True))
+    known = sorted({key for key in keys if key[0]})
+    numbers = {key: number for number, key in enumerate(known)}
+    return np.array([numbers.get(key, -1) for key in keys], dtype=np.int64)
+
+
+def _unlabelled(classes: Mapping[str, Ints], train_values: Mapping[str, Floats]) -> Iterator[str]:
+    """Say how many windows have no label: they are in no number."""
+    for name, own in classes.items():
+        n_without = int((own == NO_CLASS).sum())
+        if n_without:
+            n_train = int(np.isnan(train_values[name]).sum())
+            yield (
+                f"{n_without} of {counted(len(own), 'window')} have no {name} to be tested on, and "
+                f"{n_train} none to be trained on: they are in no number."
+            )
+
+
+def _faceless(parts: list[SubjectFeatures], windows: AnyWindowSettings) -> Iterator[str]:
     """Say who has no face, where one is asked for."""
     if not windows.face:
         return
@@ -188,7 +231,7 @@ def _faceless(parts: list[SubjectFeatures], windows: WindowSettings) -> Iterator
         yield f"{counted(len(without), 'subject')} without any face: {_some(without)}."
 
 
-def _windowless(parts: list[SubjectFeatures], windows: WindowSettings) -> Iterator[str]:
+def _windowless(parts: list[SubjectFeatures], windows: AnyWindowSettings) -> Iterator[str]:
     """Say which trials give no window: they are in no fold's numbers."""
     without = [
         "/".join(row[name] for name in ("subject", "session", "trial"))

@@ -14,12 +14,16 @@ from torch.nn import functional
 from offline.batches import Batch, class_weights, draw_batches
 from offline.checkpoint import Checkpoint
 from offline.errors import RunError
+from offline.items import NO_CLASS
 from offline.models.contract import Network
 from offline.recipe import TrainingSettings
 from offline.sequences import Sequences
 from offline.trained import Epoch, Trained, state_of
 
 EVALUATION_BATCH = 256
+
+_LEAST_WEIGHT = 1e-6
+"""What the loss of a batch without any label is divided by, which is 0."""
 
 
 def train(
@@ -258,23 +262,32 @@ def nll(
     *,
     weights: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """Return the negative log likelihood in nats, the mean over targets and sequences.
+    """Return the negative log likelihood in nats, the mean over targets and labelled sequences.
 
     Parameters
     ----------
     logits : mapping of str to Tensor, shape (n_sequences, n_classes)
         By target.
     labels : mapping of str to Tensor of int, shape (n_sequences,)
-        By target.
+        By target; `NO_CLASS` where there is none. A target without any adds nothing.
     weights : mapping of str to Tensor, shape (n_classes,), optional
         By target.
     """
     weights = weights or {}
     losses = [
-        functional.cross_entropy(logits[name].float(), labels[name], weight=weights.get(name))
-        for name in labels
+        _mean_nll(logits[name].float(), classes, weights.get(name))
+        for name, classes in labels.items()
     ]
     return torch.stack(losses).mean()
+
+
+def _mean_nll(logits: Tensor, classes: Tensor, weight: Tensor | None) -> Tensor:
+    known = classes != NO_CLASS
+    of_row = known.float() if weight is None else weight[classes.clamp_min(0)] * known
+    total = functional.cross_entropy(
+        logits, classes, weight=weight, ignore_index=NO_CLASS, reduction="sum"
+    )
+    return total / of_row.sum().clamp_min(_LEAST_WEIGHT)
 
 
 def choose_device(settings: TrainingSettings) -> torch.device:
@@ -287,7 +300,10 @@ def choose_device(settings: TrainingSettings) -> torch.device:
 def _test_score(logits: Mapping[str, Tensor], data: Sequences, by: str) -> float:
     if by == "nll":
         return -nll(logits, data.labels).item()
-    hits = [(logits[name].argmax(dim=1) == data.labels[name]).double() for name in data.labels]
+    hits = [
+        (logits[name].argmax(dim=1) == classes)[classes != NO_CLASS].double().mean()
+        for name, classes in data.labels.items()
+    ]
     return torch.stack(hits).mean().item()
 
 

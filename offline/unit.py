@@ -15,8 +15,9 @@ from torch import Tensor
 from offline.datasets.contract import Ints, Label
 from offline.errors import RunError
 from offline.extraction import network_of
+from offline.items import NO_CLASS
 from offline.metrics.calibration import fit_temperature
-from offline.models.contract import Network, SolvedNetwork
+from offline.models.contract import MOMENT, SUBJECT, Network, SolvedNetwork
 from offline.predictions import Predictions, write_predictions
 from offline.protocols.contract import ROLES, Fold, Split
 from offline.recipe import Recipe
@@ -65,7 +66,7 @@ class Facts:
     seed : int
         Of the recipe's seeds.
     leaky : bool
-        Of the split, or the test items chose the epoch.
+        Of the split, or the test items chose the epoch, or frames were scaled with later ones.
     epoch, n_epochs : int
         Which epoch the weights are of, and how many were trained.
     priors : mapping of str to list of float
@@ -141,13 +142,15 @@ def sequences_of(
             table.windows_of(getattr(fold, role), split.level),
             t_min=recipe.sequences.t_min,
             t_max=recipe.sequences.t_max,
+            classes=table.train_classes if role == "train" else table.classes,
         )
         for role in ROLES
     }
     if empty := [role for role, sequences in found.items() if not len(sequences)]:
         msg = (
             f"Every role must have sequences of {recipe.sequences.t_min} windows within a trial; "
-            f"{', '.join(empty)} of fold {fold.name} has none. Lower sequences.t_min."
+            f"{', '.join(empty)} of fold {fold.name} has none. Lower sequences.t_min, or look for "
+            "windows without a label."
         )
         raise RunError(msg)
     return found
@@ -164,14 +167,29 @@ def seen_in_training(recipe: Recipe, data: Mapping[str, Sequences]) -> Mapping[s
 
 
 def start_unit(
-    recipe: Recipe, table: FeatureTable, data: Mapping[str, Sequences], *, seed: int
+    recipe: Recipe,
+    table: FeatureTable,
+    split: Split,
+    fold: Fold,
+    data: Mapping[str, Sequences],
+    *,
+    seed: int,
 ) -> Network:
     """Return the network with its first weights and the scales of the training items."""
     torch.manual_seed(seed)
     network = network_of(recipe, table.labels)
-    rows = torch.unique(data["train"].rows)
-    rows = rows[rows >= 0]
-    network.fit_scales({name: x[rows] for name, x in table.features.items()})
+    if network.uses_moments:
+        windows = table.windows_of(fold.train, split.level)
+        rows = torch.from_numpy(windows)
+        subjects = _names(table, windows, "subject")
+        given = {
+            MOMENT: torch.from_numpy(table.moment[windows]),
+            SUBJECT: torch.from_numpy(np.unique(subjects, return_inverse=True)[1]),
+        }
+    else:
+        rows = torch.unique(data["train"].rows)
+        rows, given = rows[rows >= 0], {}
+    network.fit_scales({name: x[rows] for name, x in table.features.items()} | given)
     return network
 
 
@@ -206,7 +224,7 @@ def run_unit(
     fold = fold_of(split, fold_name)
     data = sequences_of(recipe, table, split, fold)
     own_seed = unit_seed(fold_name, seed)
-    network = start_unit(recipe, table, data, seed=own_seed)
+    network = start_unit(recipe, table, split, fold, data, seed=own_seed)
     if isinstance(network, SolvedNetwork):
         trained = _solve(network, data["train"], seed=own_seed)
     else:
@@ -243,7 +261,7 @@ def finish_unit(
         network.load_state_dict(state)
         held_out = predict(network, data["validation"])
         temperatures = {
-            name: fit_temperature(held_out[name], labels)
+            name: fit_temperature(held_out[name][labels != NO_CLASS], labels[labels != NO_CLASS])
             for name, labels in data["validation"].labels.items()
         }
         said = predictions_of(predict(network, data["test"]), data["test"], temperatures, fold.name)
@@ -256,7 +274,7 @@ def finish_unit(
     facts = Facts(
         fold=fold.name,
         seed=seed,
-        leaky=split.leaky or bool(recipe.training.paper_protocol),
+        leaky=split.leaky or recipe.is_leaky,
         epoch=trained.best_epoch,
         n_epochs=len(trained.epochs),
         priors=_priors(data["train"], table.labels),
@@ -291,7 +309,7 @@ def predictions_of(
     temperatures: Mapping[str, float],
     fold: str,
 ) -> dict[str, Predictions]:
-    """Return what was said of each sequence's newest window, by target.
+    """Return what was said of each sequence's newest window with a label, by target.
 
     Parameters
     ----------
@@ -309,8 +327,9 @@ def predictions_of(
         group: np.array(_names(table, newest, group))
         for group in ("subject", "session", "trial", "stimulus")
     }
-    return {
-        target: Predictions(
+    found = {}
+    for target, x in logits.items():
+        said = Predictions(
             classes=table.labels[target].classes,
             **names,
             window=table.window[newest],
@@ -319,8 +338,8 @@ def predictions_of(
             value=table.values[target][newest],
             log_p=torch.log_softmax(x.double() / temperatures[target], dim=1).numpy(),
         )
-        for target, x in logits.items()
-    }
+        found[target] = said.rows(said.label != NO_CLASS)
+    return found
 
 
 def _solve(network: SolvedNetwork, data: Sequences, *, seed: int) -> Trained:
@@ -339,7 +358,8 @@ def _priors(data: Sequences, labels: Mapping[str, Label]) -> dict[str, list[floa
     """Return the shares of the classes, each counted once more: unlikely is not impossible."""
     priors = {}
     for name, classes in data.labels.items():
-        counts = torch.bincount(classes, minlength=len(labels[name].classes)).double() + 1
+        known = classes[classes != NO_CLASS]
+        counts = torch.bincount(known, minlength=len(labels[name].classes)).double() + 1
         priors[name] = (counts / counts.sum()).tolist()
     return priors
 

@@ -41,6 +41,8 @@ def make_table(
         labels=LABELS,
         values=values,
         classes={name: LABELS[name].class_of(v) for name, v in values.items()},
+        train_classes={name: LABELS[name].class_of(v) for name, v in values.items()},
+        moment=np.full(len(trial), -1),
         trial_classes={"valence": LABELS["valence"].class_of(trial_value)},
         digest="0" * 64,
     )

@@ -106,6 +106,8 @@ def _numbers(dataset: "Dataset") -> Iterator[str]:
     """Yield how much there is, and how it was rated."""
     import numpy as np
 
+    from offline.items import NO_CLASS
+
     n_recordings = 0
     trials: list[Trial] = []
     for subject in dataset.subjects:
@@ -116,13 +118,16 @@ def _numbers(dataset: "Dataset") -> Iterator[str]:
     yield (
         f"{_counted(len(dataset.subjects), 'subject')}, {_counted(n_recordings, 'recording')}, "
         f"{_counted(len(trials), 'trial')}, {hours:.2f} hours in trials; "
-        f"{_counted(len(dataset.ch_names), 'EEG channel')}"
+        f"{_counted(len(dataset.ch_names), 'channel or region')} that all have"
     )
     for target, label in dataset.labels.items():
         values = np.array([trial.values[target] for trial in trials])
-        counts = np.bincount(label.class_of(values), minlength=len(label.classes))
+        classes = label.class_of(values)
+        known = classes != NO_CLASS
+        counts = np.bincount(classes[known], minlength=len(label.classes))
         shares = zip(counts.tolist(), label.classes, strict=True)
-        span = f"{values.min():g} to {values.max():g}; " if label.edges and len(values) else ""
+        rated = values[known]
+        span = f"{rated.min():g} to {rated.max():g}; " if label.edges and len(rated) else ""
         yield f"{target}: {span}trials by class: {', '.join(f'{n} {name}' for n, name in shares)}"
 
 

@@ -244,7 +244,7 @@ def plan_table(runs: Sequence["Run"], found: "Mapping[Unit, State]") -> Table:
     for run in runs:
         of_run = [found[unit] for unit in run.units]
         damaged = of_run.count("damaged")
-        leaky = run.split.leaky or bool(run.recipe.training.paper_protocol)
+        leaky = run.split.leaky or run.recipe.is_leaky
         table.add_row(
             escape(run.variant),
             run.id,

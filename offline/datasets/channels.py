@@ -4,17 +4,19 @@ from collections.abc import Sequence
 
 from offline.datasets.contract import Dataset, Recording
 from offline.errors import DataError
+from offline.plurals import some
 from rtaffect.core.errors import MontageError
 from rtaffect.core.montages import EEG_15, EEG_32
+from rtaffect.core.spec import GRID, WindowSpec
 from rtaffect.signal.montage import canonical_name
 
 _MONTAGES = {"EEG_32": EEG_32, "EEG_15": EEG_15}
 
 
 def montage_error(
-    recording: Recording, dataset: Dataset, wanted: Sequence[str], error: MontageError
+    recording: Recording, dataset: Dataset, windows: WindowSpec, error: MontageError
 ) -> DataError:
-    """Return the runtime's error about channels in the words of training.
+    """Return the runtime's error about channels or regions in the words of training.
 
     Parameters
     ----------
@@ -22,15 +24,47 @@ def montage_error(
         The one that does not fit; it is opened once more.
     dataset : Dataset
         All recordings.
-    wanted : sequence of str
-        Electrodes of the recipe.
+    windows : WindowSpec
+        Of the recipe.
     error : MontageError
         What the runtime said, which knows of a bundle and a stream.
     """
     where = f"Subject {recording.subject}, session {recording.session}"
     where += f" ({recording.file})" if recording.file else ""
     with recording.open() as source:
-        labels = source.infos["eeg"].ch_names
+        labels = {modality: info.ch_names for modality, info in source.infos.items()}
+    if windows.closes != GRID:
+        asked = windows.modalities[windows.closes].row_names
+        return _region_error(where, asked, labels.get(windows.closes, ()), dataset, error)
+    return _electrode_error(
+        where, windows.modalities["eeg"].ch_names, labels["eeg"], dataset, error
+    )
+
+
+def _region_error(
+    where: str,
+    wanted: Sequence[str],
+    labels: Sequence[str],
+    dataset: Dataset,
+    error: MontageError,
+) -> DataError:
+    lacks = [name for name in wanted if name not in labels]
+    if not lacks:
+        return DataError(f"{where}: {error}")
+    return DataError(
+        f"{where} must have the regions of windows.regions, but lacks {some(lacks)}. Set "
+        f"windows.regions to names out of the {len(dataset.ch_names)} that all recordings have "
+        f"({some(dataset.ch_names) or 'there are none'}), or to `dataset` for all of them."
+    )
+
+
+def _electrode_error(
+    where: str,
+    wanted: Sequence[str],
+    labels: Sequence[str],
+    dataset: Dataset,
+    error: MontageError,
+) -> DataError:
     has = {canonical_name(label) for label in labels}
     lacks = [name for name in wanted if canonical_name(name) not in has]
     if not lacks:  # two labels claim one site

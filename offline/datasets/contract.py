@@ -7,13 +7,16 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from offline.items import NO_CLASS
 from rtaffect.core.streams import Source
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 Course = Callable[[Floats], Mapping[str, Floats]]
-"""Times in seconds on the recording's clock -> each target's value at them, on its own scale."""
+"""Times in seconds on the recording's clock -> each target's value at them, on its own scale, NaN
+where there is no label. What it says of a moment is the mean over one of its own samples about it:
+of fMRI, over one distance of frames, before anything is made a category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class Label:
             raise ValueError(msg)
 
     def class_of(self, values: Floats) -> Ints:
-        """Return the number of each value's class.
+        """Return the number of each value's class, `NO_CLASS` where there is no label (NaN).
 
         Parameters
         ----------
@@ -49,19 +52,23 @@ class Label:
         Raises
         ------
         ValueError
-            A value lies outside the scale, or is no number.
+            A value lies outside the scale, or is no whole number where it is to be a class.
         """
         values = np.asarray(values, dtype=np.float64)
         low, high = (self.edges[0], self.edges[-1]) if self.edges else (0, len(self.classes) - 1)
-        outside = ~((values >= low) & (values <= high))
+        known = ~np.isnan(values)
+        outside = known & ~((values >= low) & (values <= high))
         if not self.edges:
-            outside |= values != np.round(values)
+            outside |= known & (values != np.round(values))
         if outside.any():
             msg = f"Labels must lie in [{low:g}, {high:g}], got {values[outside][:5].tolist()}."
             raise ValueError(msg)
-        if not self.edges:
-            return values.astype(np.int64)
-        return np.searchsorted(self.edges[1:-1], values, side="left").astype(np.int64)
+        classes = np.full(values.shape, NO_CLASS, dtype=np.int64)
+        if self.edges:
+            classes[known] = np.searchsorted(self.edges[1:-1], values[known], side="left")
+        else:
+            classes[known] = values[known]
+        return classes
 
     def unit_edges(self) -> tuple[float, ...]:
         """Return the edges on the scale of estimates, [-1, 1]; empty for categories."""
@@ -82,9 +89,10 @@ class Trial:
     stimulus : str
         What was shown, the same name for everybody who saw it; "" where nobody else could have.
     t_start, t_end : float
-        Half-open interval in seconds on the recording's clock; windows wholly inside belong to it.
+        Half-open interval in seconds on the recording's clock; windows wholly inside belong to it
+        (of fMRI: what they speak of, see `offline.datasets.windows.read_windows`).
     values : mapping of str to float
-        By target, on the data set's scale (`Label`).
+        By target, on the data set's scale (`Label`); NaN for none.
     rest : (float, float) or None
         Interval before the trial in which nothing was shown, for baselines.
     """
@@ -111,7 +119,10 @@ class Recording:
         In order of time.
     course : callable or None
         Where what was felt is known at every moment: a window's value is then the course's mean
-        over it. Else it is its trial's.
+        over it (of fMRI: the course where it speaks of). Else it is its trial's.
+    train_course : callable or None
+        Weaker labels of some targets, for training alone: what is validated and tested has those of
+        `course`.
     file : str
         Name of its file, for people; "" where there is none of its own.
     """
@@ -121,6 +132,7 @@ class Recording:
     open: Callable[[], Source]
     trials: tuple[Trial, ...]
     course: Course | None = None
+    train_course: Course | None = None
     file: str = ""
 
 
@@ -135,7 +147,7 @@ class About:
     title, reference, licence, how_to_get : str
         The reference is a DOI where there is one.
     modalities : tuple of str
-        ``"eeg"``, ``"face"``.
+        ``"eeg"``, ``"face"``, ``"roi"``, ``"volume"``.
     tried_on : str
         On which real files this reader was run, and what could not be tried.
     simulated : bool
@@ -188,7 +200,7 @@ class Dataset(Protocol):
 
     @property
     def ch_names(self) -> tuple[str, ...]:
-        """EEG channels that every subject has, in MNE's spelling."""
+        """EEG channels (MNE's spelling) or regions that every subject has; none for volumes."""
 
     @property
     def subjects(self) -> tuple[str, ...]:

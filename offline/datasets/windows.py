@@ -1,14 +1,17 @@
 """A recording becomes the windows that the runtime would make of it, with what was felt in them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from offline.datasets.contract import Floats, Ints, Recording
+from offline.datasets.contract import Course, Floats, Ints, Recording
+from offline.datasets.scaling import ScaledSource, Scaling
 from offline.errors import DataError
-from rtaffect.core.spec import WindowSpec
+from rtaffect.core.spec import GRID, WindowSpec
+from rtaffect.core.streams import Source
 from rtaffect.core.window import Window
 from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.windows import open_windows
@@ -29,7 +32,8 @@ class RecordedWindows:
     inputs : mapping of str to ndarray of float32, shape (n_windows, ...)
         What the encoder is given, by input name.
     index : ndarray of int, shape (n_windows,)
-        Window numbers on the absolute grid of the hop; a gap in them is a gap in time.
+        Window numbers on the absolute grid of the hop; a gap in them is a gap in time. Those of
+        fMRI count the frames of the recording.
     trial : ndarray of int, shape (n_windows,)
         Number of the trial in the recording.
     at_rest : ndarray of bool, shape (n_windows,)
@@ -37,7 +41,11 @@ class RecordedWindows:
     is_clean : ndarray of bool, shape (n_windows,)
         Every modality that the model needs is settled, whole and free of artifacts.
     values : mapping of str to ndarray, shape (n_windows,)
-        By target, on the data set's scale; the trial's own value at rest.
+        By target, on the data set's scale; the trial's own value at rest. NaN where there is none.
+    train_values : mapping of str to ndarray, shape (n_windows,)
+        What is trained on instead, of targets that have weaker labels for it.
+    offset_s : ndarray, shape (n_windows,)
+        From the beginning of the trial to the end of what the window speaks of.
     has_face : bool
         There is a face in some window.
     """
@@ -48,6 +56,8 @@ class RecordedWindows:
     at_rest: npt.NDArray[np.bool_]
     is_clean: npt.NDArray[np.bool_]
     values: Mapping[str, Floats]
+    train_values: Mapping[str, Floats]
+    offset_s: Floats
     has_face: bool
 
 
@@ -57,8 +67,15 @@ def input_names(spec: WindowSpec) -> tuple[str, ...]:
     return (*spec.modalities, *masks)
 
 
-def read_windows(recording: Recording, spec: WindowSpec, *, hop_s: float) -> RecordedWindows:
+def read_windows(
+    recording: Recording, spec: WindowSpec, *, hop_s: float, scaling: Scaling = "none"
+) -> RecordedWindows:
     """Run a recording through the runtime's own chain and keep the usable windows.
+
+    A frame of fMRI is stamped in the middle of its acquisition, and speaks of what was felt
+    ``spec.lag_s`` before. So a window of frames speaks of itself, half a frame later and the lag
+    earlier: that must lie in the trial whole, which drops the frames at the edges. Its value is
+    the course's at ``t_end - lag_s``, that of its newest frame.
 
     Parameters
     ----------
@@ -67,21 +84,27 @@ def read_windows(recording: Recording, spec: WindowSpec, *, hop_s: float) -> Rec
     spec : WindowSpec
         The bundle's windows.
     hop_s : float
-        Distance of the windows to keep. The grid is absolute, so those kept are the very windows
-        that the runtime sees at these times, on whatever hop.
+        Distance of the windows to keep. A grid is absolute, so those kept are the very windows
+        that the runtime sees at these times, on whatever hop. Of windows that frames close, one of
+        ``hop_s / spec.hop_s`` is kept.
+    scaling : Scaling
+        What a paper does to the frames of the whole recording.
 
     Raises
     ------
     DataError
         No trial has a usable window.
     """
+    by_frame = spec.closes != GRID
+    every = round(hop_s / spec.hop_s) if by_frame else 1
+    shift_s = spec.hop_s / 2 - spec.lag_s if by_frame else 0.0
     kept: list[Window] = []
     trials: list[int] = []
     rests: list[bool] = []
-    with recording.open() as source:
-        for window in open_windows(source, replace(spec, hop_s=hop_s)):
-            place = _place(recording, window)
-            if place is not None and _usable(window, spec):
+    with _opened(recording, spec, scaling) as source:
+        for window in open_windows(source, spec if by_frame else replace(spec, hop_s=hop_s)):
+            place = _place(recording, window.t_start + shift_s, window.t_end + shift_s)
+            if place is not None and window.index % every == 0 and _usable(window, spec):
                 kept.append(window)
                 trials.append(place[0])
                 rests.append(place[1])
@@ -92,15 +115,28 @@ def read_windows(recording: Recording, spec: WindowSpec, *, hop_s: float) -> Rec
         )
         raise DataError(msg)
     rows = [encoder_inputs(window, input_names(spec)) for window in kept]
+    t_end = np.array([window.t_end for window in kept])
+    times = (t_end - spec.lag_s)[:, None] if by_frame else _times_in(t_end, spec.window_s)
     return RecordedWindows(
         inputs={key: np.concatenate([row[key] for row in rows]) for key in rows[0]},
         index=np.array([window.index for window in kept], dtype=np.int64),
         trial=np.array(trials, dtype=np.int64),
         at_rest=np.array(rests, dtype=np.bool_),
         is_clean=np.array([_is_clean(window, spec) for window in kept], dtype=np.bool_),
-        values=_values(recording, kept, trials),
+        values=_trial_values(recording, trials) | _course_values(recording.course, times),
+        train_values=_course_values(recording.train_course, times),
+        offset_s=t_end + shift_s - np.array([recording.trials[n].t_start for n in trials]),
         has_face=any(w.modalities["face"].usable for w in kept if "face" in w.modalities),
     )
+
+
+def _opened(
+    recording: Recording, spec: WindowSpec, scaling: Scaling
+) -> AbstractContextManager[Source]:
+    source = recording.open()
+    if scaling == "none":
+        return source
+    return ScaledSource(source, spec.closes, scaling, recording.trials)
 
 
 def _why(recording: Recording, spec: WindowSpec) -> str:
@@ -113,14 +149,14 @@ def _why(recording: Recording, spec: WindowSpec) -> str:
     return "Check channels, units and trial times."
 
 
-def _place(recording: Recording, window: Window) -> tuple[int, bool] | None:
-    """Return the number of the trial that a window lies in, and whether in the rest before it."""
+def _place(recording: Recording, t_start: float, t_end: float) -> tuple[int, bool] | None:
+    """Return the number of the trial that a time lies in, and whether in the rest before it."""
     for number, trial in enumerate(recording.trials):
-        if trial.t_start - _HAIR_S <= window.t_start and window.t_end <= trial.t_end + _HAIR_S:
+        if trial.t_start - _HAIR_S <= t_start and t_end <= trial.t_end + _HAIR_S:
             return number, False
         if trial.rest is not None:
             start, end = trial.rest
-            if start - _HAIR_S <= window.t_start and window.t_end <= end + _HAIR_S:
+            if start - _HAIR_S <= t_start and t_end <= end + _HAIR_S:
                 return number, True
     return None
 
@@ -139,16 +175,23 @@ def _is_clean(window: Window, spec: WindowSpec) -> bool:
     )
 
 
-def _values(recording: Recording, windows: list[Window], trials: list[int]) -> Mapping[str, Floats]:
-    names = recording.trials[0].values
-    values = {
+def _trial_values(recording: Recording, trials: Sequence[int]) -> dict[str, Floats]:
+    return {
         name: np.array([recording.trials[n].values[name] for n in trials], dtype=np.float64)
-        for name in names
+        for name in recording.trials[0].values
     }
-    if recording.course is not None:
-        length_s = windows[0].t_end - windows[0].t_start
-        steps = (np.arange(round(length_s * _COURSE_SFREQ)) + 0.5) / _COURSE_SFREQ
-        times = np.array([window.t_start for window in windows])[:, None] + steps
-        courses = recording.course(times.ravel())
-        values |= {name: c.reshape(times.shape).mean(axis=1) for name, c in courses.items()}
-    return values
+
+
+def _times_in(t_end: Floats, length_s: float) -> Floats:
+    """Return times all over each window, shape (n_windows, n_times)."""
+    steps = (np.arange(round(length_s * _COURSE_SFREQ)) + 0.5) / _COURSE_SFREQ
+    times: Floats = (t_end - length_s)[:, None] + steps
+    return times
+
+
+def _course_values(course: Course | None, times: Floats) -> dict[str, Floats]:
+    """Return the course's mean about each window, by target; none without a course."""
+    if course is None:
+        return {}
+    found = course(times.ravel())
+    return {name: values.reshape(times.shape).mean(axis=1) for name, values in found.items()}

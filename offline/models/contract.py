@@ -14,6 +14,9 @@ from rtaffect.core.spec import RoiSpec, VolumeSpec, WindowSpec
 Features = dict[str, Tensor]
 """By name, each of shape (n_windows, ...)."""
 
+MOMENT, SUBJECT = "moment", "subject"
+"""What `Network.fit_scales` is given beside features where the network uses moments."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shapes:
@@ -127,8 +130,10 @@ class Network(nn.Module, ABC):
     uses_rest : bool
         The encoder takes a baseline: `summarise` of windows at rest, as the feature ``"rest"``.
     uses_moments : bool
-        `fit_scales` also takes the feature ``"moment"`` (int64, (n_windows,)): equal for windows of
-        several people at the same time of the same stimulus, -1 where nobody else could have been.
+        `fit_scales` is given all windows of the training set, labelled or not, and beside their
+        features ``"moment"`` (int64, (n_windows,)), equal for windows of several people at the same
+        time of the same stimulus, -1 where nobody else could have been; and ``"subject"`` (int64,
+        (n_windows,)), a number for whose window it is.
     """
 
     head: nn.Module
@@ -225,8 +230,8 @@ class SolvedNetwork(Network):
         batches : iterator of (features, n_slices)
             As `forward` takes them, in order.
         labels : mapping of str to Tensor of int, shape (n_sequences,)
-            Classes of all sequences of all batches, by target; negative where a sequence has no
-            label.
+            Classes of all sequences of all batches, by target; `NO_CLASS` (-1) where a
+            sequence has no label.
         seed : int
             Of whatever is random in the solver.
         """

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from offline.items import NO_CLASS
 from offline.models.contract import Features, Shapes, SolvedNetwork, stack_slices
 from offline.models.entropies import EntropyNetwork, EntropySettings
 
@@ -253,7 +254,9 @@ class SVM(EntropyNetwork, SolvedNetwork):
             picks = np.sort(drawn)
         for name, answer in self.head.answers.items():
             assert isinstance(answer, Answer)
-            answer.solve(x[picks], labels[name].cpu().numpy()[picks], self._settings)
+            classes = labels[name].cpu().numpy()[picks]
+            known = classes != NO_CLASS
+            answer.solve(x[picks][known], classes[known], self._settings)
 
 
 def _solve_one(

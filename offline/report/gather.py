@@ -155,7 +155,7 @@ def design_of(recipe: "Recipe", split: "Split") -> Design:
         settings=dict(split.settings),
         level=split.level,
         disjoint=split.disjoint,
-        leaky=split.leaky or bool(recipe.training.paper_protocol),
+        leaky=split.leaky or recipe.is_leaky,
         test_chooses=bool(recipe.training.paper_protocol),
         n_folds=len(split.folds),
         digest=split.digest,

@@ -189,7 +189,7 @@ def _class_names(labels: Mapping[str, Label]) -> list[str]:
 
 
 def _ch_names(recipe: Recipe) -> tuple[str, ...]:
-    return tuple(recipe.windows.spec().modalities["eeg"].ch_names)
+    return tuple(recipe.window_spec().modalities["eeg"].ch_names)
 
 
 def _grid(ch_names: tuple[str, ...]) -> npt.NDArray[np.int64] | None:

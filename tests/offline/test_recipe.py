@@ -118,7 +118,7 @@ def test_what_is_wrong_with_a_recipe_is_named(
         ("training.max_epochs=3.5", "must be a whole number, got the number 3.5"),
         ("training.paper_protocol=nil", "must be false, 'nll' or 'accuracy', got 'nil'"),
         ("name.first=a", "name"),
-        ("model.kind=mtcn", "model.kind must be one of prior_dfcn, mtcnn, dgcnn, svm; got 'mtcn'"),
+        ("model.kind=mtcn", "model.kind must be one of prior_dfcn, mtcnn, dgcnn, svm,"),
         ("model.kind=mtcn", "Did you mean mtcnn?"),
         ("model={prior: false}", "model.kind is missing; it must be one of prior_dfcn, mtcnn"),
         ("model={kind:svm}", "A space must follow each colon: model: {kind: prior_dfcn}"),
