@@ -1,9 +1,9 @@
-"""ASB: a 1D-CNN that weighs regions of interest by itself, with Vanilla and EBR beside it.
+"""ASB: a 1D-CNN that weighs regions of interest by itself; Vanilla and EBR are settings of it.
 
 After the "automatic focus on signals from emotion-related brain regions" entry to the IFMBE ICBHI
 2024 Mind-Reading Emotions challenge, whose code (MIT) says what its summary leaves open. ASB has a
 squeeze-and-excitation block (Hu et al. 2018, doi:10.1109/CVPR.2018.00745) in front, Vanilla has
-not, and EBR is Vanilla on a list of regions alone.
+not, and EBR is Vanilla on windows of listed regions (``windows.regions: seed_list``).
 """
 
 from collections.abc import Mapping
@@ -17,21 +17,6 @@ from torch.nn import functional
 
 from offline.models.contract import Features, Network, NetworkSettings, Shapes
 from offline.models.readout import MeanHead
-from rtaffect.core.errors import ConfigError
-
-_BOTH = (
-    "A12/47o A6cdl aSTS A37mv A37lv A39c A40c A39rv dmPOS A2 A24cd rCunG rLinG OPC".split()
-)  # fmt: skip
-
-SEED_REGIONS = (
-    "A8m_R",
-    "A9m_L",
-    "A9/46d_L",
-    "IFJ_R",
-    *(f"{name}_{side}" for name in _BOTH for side in "LR"),
-)
-"""The 32 Brainnetome regions of the published code, said to be after Lee et al. 2023 (IJCHP 23,
-100408). It holds no amygdala, insula or hippocampus: a list that was used, not a finding."""
 
 
 class ASBSettings(NetworkSettings):
@@ -41,10 +26,8 @@ class ASBSettings(NetworkSettings):
     ----------
     kind : "asb"
         Name in the registry.
-    variant : {"asb", "vanilla", "ebr"}
-        With a squeeze-and-excitation block in front; without; without and on `regions` alone.
-    regions : tuple of str
-        What EBR sees, by name.
+    focus : bool
+        A squeeze-and-excitation block in front weighs regions (ASB); else there is none (Vanilla).
     maps : tuple of int
         Feature maps of the three convolutions.
     ratio : int
@@ -59,8 +42,7 @@ class ASBSettings(NetworkSettings):
     """
 
     kind: Literal["asb"] = "asb"
-    variant: Literal["asb", "vanilla", "ebr"] = "asb"
-    regions: tuple[str, ...] = Field(default=SEED_REGIONS, min_length=1)
+    focus: bool = True
     maps: tuple[int, int, int] = (32, 64, 128)
     ratio: int = Field(default=16, ge=1)
     readout: Literal["flatten", "mean"] = "flatten"
@@ -77,14 +59,14 @@ class ASBSettings(NetworkSettings):
 
     def choices(self) -> tuple[str, ...]:
         """Return what the paper leaves open and what is taken, a sentence each, for the card."""
-        sees = {
-            "asb": "all regions, weighed by a squeeze-and-excitation block of its own (ASB)",
-            "vanilla": "all regions as they are (Vanilla)",
-            "ebr": f"{len(self.regions)} listed regions as they are (EBR)",
-        }[self.variant]
+        sees = (
+            "weighed by a squeeze-and-excitation block of their own (ASB)"
+            if self.focus
+            else "as they are (Vanilla, or EBR where they are a list)"
+        )
         time = "every time point" if self.readout == "flatten" else "the mean over time"
         return (
-            f"The network sees {sees}.",
+            f"The network sees the regions {sees}.",
             f"Convolutions of {', '.join(map(str, self.maps))} maps over three samples are each "
             f"followed by a squeeze-and-excitation block of ratio {self.ratio} and batch "
             "normalisation, with shortcuts past the second and the third; order and shortcuts are "
@@ -172,19 +154,15 @@ class ASB(Network):
     Raises
     ------
     ConfigError
-        The windows hold no regions, or not those that EBR wants.
+        The windows hold no regions.
     """
 
     def __init__(self, settings: ASBSettings, shapes: Shapes) -> None:
         super().__init__()
-        self.picks: Tensor | None
-        self.register_buffer("picks", _picks(settings, shapes.roi.ch_names), persistent=False)
-        n_regions = shapes.roi.n_rows if self.picks is None else len(self.picks)
+        n_regions = shapes.roi.n_rows
         first, second, third = settings.maps
         ratio = settings.ratio
-        self.focus = (
-            SqueezeExcitation(n_regions, ratio=ratio) if settings.variant == "asb" else None
-        )
+        self.focus = SqueezeExcitation(n_regions, ratio=ratio) if settings.focus else None
         self.first = Block(n_regions, first, ratio=ratio)
         self.second = Block(first, second, ratio=ratio)
         self.third = Block(second, third, ratio=ratio)
@@ -210,7 +188,7 @@ class ASB(Network):
 
     def encode(self, features: Mapping[str, Tensor]) -> Tensor:
         """Return a vector a window, shape (n_windows, n_hidden)."""
-        x = self._chosen(features)
+        x = features["roi"]
         if self.focus is not None:
             x = self.focus(x)
         one = self.first(x)
@@ -222,26 +200,10 @@ class ASB(Network):
         return y
 
     def look(self, features: Mapping[str, Tensor]) -> Features:
-        """Return the weight that each region is given, by ASB alone."""
+        """Return the weight that each region is given, where they are."""
         if self.focus is None:
             return {}
         return {"attention": self.focus.weigh(features["roi"])}
-
-    def _chosen(self, features: Mapping[str, Tensor]) -> Tensor:
-        return features["roi"] if self.picks is None else features["roi"][:, self.picks]
-
-
-def _picks(settings: ASBSettings, ch_names: tuple[str, ...]) -> Tensor | None:
-    if settings.variant != "ebr":
-        return None
-    if lost := [name for name in settings.regions if name not in ch_names]:
-        msg = (
-            f"The windows must hold every region that EBR sees; {len(lost)} of "
-            f"{len(settings.regions)} are not among their {len(ch_names)}, such as {lost[0]}. The "
-            "seed's list names Brainnetome regions: with another atlas set model.regions."
-        )
-        raise ConfigError(msg)
-    return torch.tensor([ch_names.index(name) for name in settings.regions])
 
 
 def _he(layer: nn.Module) -> None:

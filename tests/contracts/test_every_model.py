@@ -20,10 +20,12 @@ from offline.models.contract import Features, Network, NetworkSettings, Shapes, 
 from offline.models.mtcnn import FAITHFUL
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_15
-from rtaffect.core.spec import FrameSpec, SignalSpec, WindowSpec
+from rtaffect.core.spec import FrameSpec, RoiSpec, SignalSpec, VolumeSpec, WindowSpec
 
 MODEL_FILES = Path(__file__).parents[2] / "offline" / "models"
-PARTS = {"__init__", "contract", "entropies", "stfenet", "readout"}  # of networks
+PARTS = {  # of networks
+    *("__init__", "contract", "entropies", "linear_head", "readout", "recent", "stfenet"),
+}
 BOTH = {"valence": 2, "arousal": 3}
 P, T, T_MAX = len(EEG_15), 2, 3
 
@@ -36,6 +38,16 @@ BANKED = WindowSpec(
     hop_s=0.5,
     modalities={"eeg": SignalSpec(ch_names=EEG_15, bands_hz=FOUR_BANDS_HZ)},
 )
+REGIONS = WindowSpec(
+    window_s=24.0,
+    hop_s=2.0,
+    closes="roi",
+    modalities={"roi": RoiSpec(ch_names=tuple(f"region {i}" for i in range(36)))},
+)
+VOLUMES = WindowSpec(
+    window_s=2.0, hop_s=2.0, closes="volume", modalities={"volume": VolumeSpec(shape=(8, 9, 6))}
+)
+UNNAMED = {"components", "embedding"}  # what a monitor sees that has no channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +107,41 @@ VARIANTS = {
     "SVM": Variant(kind="svm", exports=True),
     "SVM linear": Variant(kind="svm", settings={"kernel": "linear"}, exports=True),
     "SVM on a filter bank": Variant(kind="svm", settings=BANK, windows=BANKED),
+    "ASB": Variant(kind="asb", windows=REGIONS, exports=True),
+    "ASB vanilla": Variant(kind="asb", settings={"focus": False}, windows=REGIONS),
+    "ASB small": Variant(
+        kind="asb",
+        settings={"maps": [8, 16, 32], "readout": "mean", "hidden": [24], "ratio": 4},
+        windows=REGIONS,
+        exports=True,
+    ),
+    "3D-CNN": Variant(kind="cnn3d", windows=VOLUMES, exports=True),
+    "3D-CNN of every place": Variant(
+        kind="cnn3d", settings={"readout": "flatten"}, windows=VOLUMES, exports=True
+    ),
+    "shared response": Variant(
+        kind="shared_response",
+        settings={"answer": {"cost": 10.0, "n_components": 12}},
+        windows=REGIONS,
+        exports=True,
+    ),
+    "shared response, ordered arousal": Variant(
+        kind="shared_response",
+        settings={
+            "answer": {"cost": 10.0, "n_components": 12},
+            "answers": {"arousal": {"solver": "ordinal", "n_components": 9, "penalty": 0.01}},
+        },
+        windows=REGIONS,
+        exports=True,
+    ),
+    "linear reference": Variant(
+        kind="roi_linear", settings={"answer": {"cost": 10.0}}, windows=REGIONS, exports=True
+    ),
+    "linear reference, one frame, ridge": Variant(
+        kind="roi_linear",
+        settings={"mean_s": 0, "answer": {"solver": "ridge", "penalty": 0.01}},
+        windows=REGIONS,
+    ),
 }
 EXPORTED = [name for name, variant in VARIANTS.items() if variant.exports]
 
@@ -104,6 +151,8 @@ def windows_of(spec: WindowSpec, n_sequences: int, *, seed: int = 0) -> dict[str
     generator = torch.Generator().manual_seed(seed)
     labels = {name: x.repeat_interleave(T) for name, x in labels_of(n_sequences).items()}
     n = n_sequences * T
+    if "eeg" not in spec.modalities:
+        return _scans_of(spec, labels, n, generator)
     eeg = spec.modalities["eeg"]
     assert isinstance(eeg, SignalSpec)
     n_times = round(spec.window_s * eeg.sfreq)
@@ -123,6 +172,18 @@ def windows_of(spec: WindowSpec, n_sequences: int, *, seed: int = 0) -> dict[str
     return inputs
 
 
+def _scans_of(
+    spec: WindowSpec, labels: Mapping[str, Tensor], n: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Return frames whose first rows are high with valence, the last with arousal."""
+    ((name, wanted),) = spec.modalities.items()
+    data = torch.randn(n, wanted.n_rows, round(spec.window_s * wanted.sfreq), generator=generator)
+    third = wanted.n_rows // 3
+    data[:, :third] += 2 * labels["valence"][:, None, None]
+    data[:, -third:] += 2 * labels["arousal"][:, None, None]
+    return {name: data}
+
+
 def labels_of(n_sequences: int) -> dict[str, Tensor]:
     number = torch.arange(n_sequences)
     return {"valence": number % 2, "arousal": number % 3}
@@ -135,6 +196,9 @@ def features_of(network: Network, inputs: Mapping[str, Tensor]) -> Features:
         quiet = network.extract({name: 0.5 * x[:6] for name, x in inputs.items()})
         rest = network.summarise(quiet)
         features["rest"] = rest.expand(len(inputs["eeg"]), *rest.shape)
+    if network.uses_moments:  # everybody felt the same then, and here that repeats after 6 trials
+        n_windows = len(next(iter(features.values())))
+        features["moment"] = torch.arange(n_windows) % (6 * T if n_windows > 12 * T else 4)
     return features
 
 
@@ -264,7 +328,7 @@ def test_silence_gives_numbers_and_gradients(name: str, flat: str) -> None:
     network = VARIANTS[name].build()
     inputs = windows_of(VARIANTS[name].windows, 4)
     if flat == "one channel":
-        inputs["eeg"][:, 3] = 7.0
+        next(iter(inputs.values()))[:, 3] = 7.0
     else:
         inputs = {key: torch.zeros_like(x) for key, x in inputs.items()}
     features = features_of(network, inputs)
@@ -295,7 +359,10 @@ def test_scales_are_those_of_the_rows_given_and_of_no_others(name: str) -> None:
 
 def test_a_monitor_sees_channels_first(name: str) -> None:
     network, features = ready(name)
-    assert all(x.shape[:2] == (8 * T, P) for x in network.look(features).values())
+    n_rows = {"eeg": P, "roi": REGIONS.modalities["roi"].n_rows}
+    expected = n_rows.get(next(iter(VARIANTS[name].windows.modalities)))
+    shown = {key: x for key, x in network.look(features).items() if key not in UNNAMED}
+    assert all(x.shape[:2] == (8 * T, expected) for x in shown.values())
 
 
 def test_without_a_modality_is_as_if_it_had_been_missing(name: str) -> None:
@@ -319,8 +386,9 @@ def test_equal_extractions_share_features(name: str) -> None:
             variant.choose().extraction() == mine.choose().extraction()
         ):
             theirs = ready(other)[1]
-            assert theirs.keys() == features.keys()
-            assert all(torch.equal(theirs[key], x) for key, x in features.items())
+            same = features.keys() - {"moment"}  # whose windows they are does not come of them
+            assert same == theirs.keys() - {"moment"}
+            assert all(torch.equal(theirs[key], features[key]) for key in same)
 
 
 @pytest.mark.parametrize("exported", EXPORTED)
