@@ -1,6 +1,6 @@
 """Every LSL outlet of ours: estimates, and streams sent for a recording or a simulator."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal
 
@@ -47,8 +47,13 @@ def _lsl_errors(name: str) -> Iterator[None]:
         raise PublishError(msg) from error
 
 
-def _outlet(info: StreamInfo, channel_format: int, notes: dict[str, str]) -> pylsl.StreamOutlet:
-    """Open an outlet whose description holds labels, units and notes."""
+def _outlet(
+    info: StreamInfo,
+    channel_format: int,
+    notes: Mapping[str, str],
+    channel_notes: Sequence[Mapping[str, str]] = (),
+) -> pylsl.StreamOutlet:
+    """Open an outlet whose description holds labels, units and notes; a dot in a key nests it."""
     if not info.source_id or not info.ch_names:
         msg = (
             f"A stream that is sent must have a source_id and channels, got {info.source_id!r} and "
@@ -62,13 +67,24 @@ def _outlet(info: StreamInfo, channel_format: int, notes: dict[str, str]) -> pyl
         desc = described.desc()
         channels = desc.append_child("channels")
         units = info.units or ("",) * info.n_channels
-        for label, unit in zip(info.ch_names, units, strict=True):
+        more = channel_notes or ({},) * info.n_channels
+        for label, unit, about in zip(info.ch_names, units, more, strict=True):
             channel = channels.append_child("channel")
-            channel.append_child_value("label", label)
-            channel.append_child_value("unit", unit)
-        for key, value in {"simulated": str(info.simulated).lower(), **notes}.items():
-            desc.append_child_value(key, value)
+            for key, value in {"label": label, "unit": unit, **about}.items():
+                channel.append_child_value(key, value)
+        simulated = str(info.simulated).lower()
+        for key, value in {"simulated": simulated, **info.about, **notes}.items():
+            *groups, name = key.split(".")
+            _descend(desc, groups).append_child_value(name, value)
         return pylsl.StreamOutlet(described)
+
+
+def _descend(node: pylsl.XMLElement, names: Sequence[str]) -> pylsl.XMLElement:
+    """Return the element at the end of a path, made where there is none."""
+    for name in names:
+        child = node.child(name)
+        node = node.append_child(name) if child.empty() else child
+    return node
 
 
 class LslSender:
@@ -80,6 +96,8 @@ class LslSender:
         What to send; each needs a `source_id`, so that receivers find it again.
     dtype : {"float32", "float64"}
         What numbers travel as; amplifiers send float32.
+    channel_notes : mapping of str to sequence of mapping of str to str
+        By modality: what else the description says of each channel.
 
     Raises
     ------
@@ -88,11 +106,20 @@ class LslSender:
     """
 
     def __init__(
-        self, infos: Sequence[StreamInfo], *, dtype: Literal["float32", "float64"] = "float32"
+        self,
+        infos: Sequence[StreamInfo],
+        *,
+        dtype: Literal["float32", "float64"] = "float32",
+        channel_notes: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
     ) -> None:
         self._infos = {info.modality: info for info in infos}
         self._outlets = {
-            info.modality: _outlet(info, pylsl.cf_string if info.is_text else DTYPES[dtype], {})
+            info.modality: _outlet(
+                info,
+                pylsl.cf_string if info.is_text else DTYPES[dtype],
+                {},
+                (channel_notes or {}).get(info.modality, ()),
+            )
             for info in infos
         }
 

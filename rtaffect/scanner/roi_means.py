@@ -150,21 +150,26 @@ class RoiMeanMaker:
             self._change_grid(volume)
         voxels = volume.data.reshape(-1)[self._voxels].astype(np.float64, copy=False)
         with np.errstate(invalid="ignore"):
-            sums: Floats = self._matrix @ voxels
-        n_finite = self._n_voxels
+            sums = self._sums(voxels)
+        n_finite = self._n_voxels.astype(np.float64)
         if not np.isfinite(sums).all():
             finite = np.isfinite(voxels)
-            sums = self._matrix @ np.where(finite, voxels, 0.0)
-            n_finite = self._matrix @ finite.astype(np.float64)
+            sums = self._sums(np.where(finite, voxels, 0.0))
+            n_finite = self._sums(finite.astype(np.float64))
         usable = (n_finite > 0) & (n_finite >= MIN_FINITE * self._n_voxels)
         return np.where(usable, sums / np.maximum(n_finite, 1), np.nan)
 
+    def _sums(self, voxels: Floats) -> Floats:
+        return np.asarray(self._matrix @ voxels)
+
     def _use(self, labels: LabelImage) -> None:
-        rows = np.full(int(max(labels.values.max(), *self.regions.values)) + 1, -1, dtype=np.int32)
-        rows[list(self.regions.values)] = np.arange(self.regions.n_regions)
-        row = rows[labels.values.reshape(-1)]
-        self._voxels = np.flatnonzero(row >= 0)
-        row = row[self._voxels]
+        """Make the matrix: a row a region, a column a voxel that belongs to any."""
+        wanted = np.array(self.regions.values)
+        order = np.argsort(wanted)
+        values = labels.values.reshape(-1)
+        place = np.minimum(np.searchsorted(wanted[order], values), len(wanted) - 1)
+        self._voxels = np.flatnonzero(wanted[order][place] == values)
+        row = order[place[self._voxels]]
         self._matrix = csr_array(
             (np.ones(len(row)), (row, np.arange(len(row)))),
             shape=(self.regions.n_regions, len(row)),
