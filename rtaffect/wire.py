@@ -178,7 +178,7 @@ class StageLatency:
 
     Parameters
     ----------
-    p50_ms, p99_ms : float or None
+    p50_ms, p95_ms, p99_ms : float or None
         Percentiles in milliseconds; null before the first run.
     n : int
         Over how many runs.
@@ -187,6 +187,7 @@ class StageLatency:
     p50_ms: float | None
     p99_ms: float | None
     n: int
+    p95_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

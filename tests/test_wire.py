@@ -72,7 +72,9 @@ HEALTHS = st.builds(
             n_nonfinite=COUNTS,
         )
     ),
-    stages=maps(st.builds(wire.StageLatency, p50_ms=UNKNOWN, p99_ms=UNKNOWN, n=COUNTS)),
+    stages=maps(
+        st.builds(wire.StageLatency, p50_ms=UNKNOWN, p95_ms=UNKNOWN, p99_ms=UNKNOWN, n=COUNTS)
+    ),
     queues=maps(COUNTS),
     notes=tuples(TEXT),
 )
@@ -230,8 +232,8 @@ def test_arbitrary_frames_raise_nothing_but_wire_errors(
 
 
 def test_what_is_not_finite_becomes_null_and_json_stays_strict() -> None:
-    health = wire.StageLatency(p50_ms=math.nan, p99_ms=math.inf, n=0)
-    assert wire.plain(health) == {"p50_ms": None, "p99_ms": None, "n": 0}
+    health = wire.StageLatency(p50_ms=math.nan, p95_ms=1.0, p99_ms=math.inf, n=0)
+    assert wire.plain(health) == {"p50_ms": None, "p95_ms": 1.0, "p99_ms": None, "n": 0}
 
 
 @pytest.mark.parametrize("decoder", ["", "a/b", "a b", "é", "a\n"])

@@ -50,6 +50,7 @@ class StageLatency:
     """Latency of one stage over its last runs, in milliseconds."""
 
     p50_ms: float
+    p95_ms: float
     p99_ms: float
     n: int
 
@@ -94,7 +95,8 @@ class LatencyMeter:
     def summary(self) -> StageLatency:
         """Return percentiles over the last runs (NaN before the first)."""
         if not self._values_s:
-            return StageLatency(p50_ms=float("nan"), p99_ms=float("nan"), n=0)
+            nothing = float("nan")
+            return StageLatency(p50_ms=nothing, p95_ms=nothing, p99_ms=nothing, n=0)
         ordered = np.sort(np.array(self._values_s)) * 1e3
-        p50, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
-        return StageLatency(p50_ms=float(p50), p99_ms=float(p99), n=len(ordered))
+        p50, p95, p99 = (float(ordered[len(ordered) * p // 100]) for p in (50, 95, 99))
+        return StageLatency(p50_ms=p50, p95_ms=p95, p99_ms=p99, n=len(ordered))
