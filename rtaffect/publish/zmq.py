@@ -5,8 +5,6 @@ keep up has messages dropped, it alone; nobody waits for it.
 """
 
 import contextlib
-import ipaddress
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +17,7 @@ from rtaffect.core.clock import Clock
 from rtaffect.core.errors import PublishError
 from rtaffect.core.estimate import Estimate
 from rtaffect.core.health import Health
+from rtaffect.core.local_address import is_local
 from rtaffect.core.sinks import Matrix, Timing
 from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamEvent
 from rtaffect.publish.keys import ServerKeys
@@ -293,8 +292,7 @@ class _Admission:
 
 def _require_local(address: str) -> None:
     """Refuse addresses that other machines reach."""
-    match = re.fullmatch(r"tcp://(?P<host>.+):[^:]+", address)
-    if address.startswith(("ipc://", "inproc://")) or (match and _is_loopback(match["host"])):
+    if is_local(address):
         return
     msg = (
         f"An address that other machines reach needs CURVE keys, got {address!r} without. Either "
@@ -303,13 +301,6 @@ def _require_local(address: str) -> None:
         f"machine alone use {ADDRESS}."
     )
     raise PublishError(msg)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host in ("localhost", "lo") or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _why_not_bound(address: str, error: zmq.ZMQError) -> str:

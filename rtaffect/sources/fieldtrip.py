@@ -136,6 +136,11 @@ class FieldTripSource:
         """How many events nobody has read yet."""
         return self._queue.n_waiting
 
+    @property
+    def queue(self) -> EventQueue:
+        """Where events go; another live stream of the session may put its own there."""
+        return self._queue
+
     def open(self) -> Self:
         """Connect and begin to receive, from the newest sample on.
 

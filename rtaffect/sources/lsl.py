@@ -104,6 +104,11 @@ class LslSource:
         """How many events nobody has read yet."""
         return self._queue.n_waiting
 
+    @property
+    def queue(self) -> EventQueue:
+        """Where events go; another live stream of the session may put its own there."""
+        return self._queue
+
     def open(self) -> Self:
         """Find the streams and begin to receive.
 

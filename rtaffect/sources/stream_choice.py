@@ -165,6 +165,7 @@ def differences(first: StreamInfo, again: StreamInfo) -> list[str]:
         "units": (_units(first), _units(again)),
         "text": (first.is_text, again.is_text),
         "simulated": (first.simulated, again.simulated),
+        "TR in s": (first.about.get("acquisition.tr_s"), again.about.get("acquisition.tr_s")),
     }
     return [f"{word}: {old} -> {new}" for word, (old, new) in what.items() if old != new]
 

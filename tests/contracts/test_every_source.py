@@ -1,5 +1,6 @@
 """What every source promises, held to each of them."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -21,19 +22,24 @@ from rtaffect.core.streams import (
     StreamChoice,
     StreamInfo,
     Tick,
+    VolumeChunk,
 )
+from rtaffect.core.volume_message import VolumeMessage
 from rtaffect.decode.decoder import Decoder
 from rtaffect.engine import Engine
 from rtaffect.publish.lsl import LslSender
 from rtaffect.publish.recorder import Recorder
+from rtaffect.publish.volumes import VolumePublisher
 from rtaffect.publish.xdf_writer import XdfWriter
 from rtaffect.simulate.faults import parse_fault
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
+from rtaffect.simulate.volumes import volume_stream_info
 from rtaffect.sources.fieldtrip import FieldTripSource
 from rtaffect.sources.lsl import LslSource
 from rtaffect.sources.lsl_inlet import local_clock
 from rtaffect.sources.recording import RecordingSource, open_recording
+from rtaffect.sources.volumes import VolumeSource
 
 SOURCES = Path(__file__).parents[2] / "rtaffect" / "sources"
 HELPERS = {
@@ -172,6 +178,37 @@ def fieldtrip(_folder: Path) -> Iterator[Source]:
 
 
 @contextmanager
+def volumes(_folder: Path) -> Iterator[Source]:
+    info = volume_stream_info(Participant(91_000), tr_s=2.0)
+    publisher = VolumePublisher("tcp://127.0.0.1:*", info=info, clock=local_clock)
+    stop = threading.Event()
+
+    def publish() -> None:
+        index = 0
+        while not stop.wait(0.05):
+            data = np.full((2, 3, 4), index, np.int16)
+            publisher.publish(
+                VolumeMessage(
+                    data=data, affine=np.eye(4), index=index, run="1", stamp_s=local_clock()
+                )
+            )
+            index += 1
+        publisher.close()
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        with VolumeSource(publisher.address, tick_s=TICK_S, clock=local_clock) as source:
+            timer = threading.Timer(1.5, source.close)
+            timer.start()
+            yield source
+            timer.cancel()
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
 def in_process(_folder: Path) -> Iterator[Source]:
     with simulated("drop@2+0.5", "face:death@3+1", "burst@5+1") as source:
         yield source
@@ -185,11 +222,12 @@ EVERY: dict[str, tuple[type[Source], str, Opens]] = {
     "FIF and OpenFace": (RecordingSource, "recording mne_recording openface", fif_and_openface),
     "LSL": (LslSource, "lsl", lsl),
     "FieldTrip": (FieldTripSource, "fieldtrip", fieldtrip),
+    "volumes": (VolumeSource, "volumes", volumes),
 }
 """By name: the class, the modules of sources/ that it stands for, and how one is opened."""
 
 ENDLESS: dict[str, Opens] = {"a recording at a millionth of its speed": paced_xdf}
-LIVE = {"LSL", "FieldTrip"}  # their ticks are as punctual as the machine
+LIVE = {"LSL", "FieldTrip", "volumes"}  # their ticks are as punctual as the machine
 
 
 def test_every_file_of_sources_is_held_to_the_contract() -> None:
@@ -261,7 +299,9 @@ def check_samples(events: list[Event], infos: Mapping[str, StreamInfo]) -> None:
             continue
         info = infos[event.modality]
         if isinstance(event, Chunk):
-            assert event.data.shape == (info.n_channels, len(event.stamps_s))
+            is_volume = isinstance(event, VolumeChunk)
+            n_rows = math.prod(event.shape) if is_volume else info.n_channels
+            assert event.data.shape == (n_rows, len(event.stamps_s))
             assert event.stamps_s.dtype == np.float64
             assert dtypes.setdefault(event.modality, event.data.dtype) == event.data.dtype
             assert (event.data.dtype == object) == info.is_text
