@@ -9,6 +9,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from offline.items import NO_CLASS
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -82,13 +84,14 @@ class LinearHead(nn.Module):
         x : ndarray, shape (n_sequences, n_numbers)
             Mean slices.
         classes : mapping of str to ndarray of int, shape (n_sequences,)
-            By target; negative where there is no label.
+            By target; `NO_CLASS` where there is no label.
         how : mapping of str to LinearAnswer
             By target.
         """
         for name, answer in self.answers.items():
             assert isinstance(answer, Answer)
-            answer.solve(x[classes[name] >= 0], classes[name][classes[name] >= 0], how[name])
+            known = classes[name] != NO_CLASS
+            answer.solve(x[known], classes[name][known], how[name])
 
 
 class Answer(nn.Module):

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from offline.errors import DataError
-from offline.models.contract import Features, Shapes, stack_slices
+from offline.models.contract import MOMENT, SUBJECT, Features, Shapes, stack_slices
 from offline.models.linear_head import LinearAnswer, LinearHead
 from offline.models.recent import RecentNetwork, RecentSettings
 
@@ -105,9 +105,7 @@ class SharedResponse(RecentNetwork):
         sizes = {name: min(how.n_components, self.n_regions) for name, how in self._how.items()}
         n_components = max(sizes.values())
         self.slice_shape = (n_components,)
-        self.mean: Tensor
         self.projection: Tensor
-        self.register_buffer("mean", torch.zeros(self.n_regions))
         self.register_buffer("projection", torch.zeros(self.n_regions, n_components))
         self.head = LinearHead(sizes, targets=shapes.targets)
 
@@ -120,15 +118,14 @@ class SharedResponse(RecentNetwork):
         DataError
             No two people were there at the same moment.
         """
-        mean, projection, _ = shared_components(
-            features["recent"], features["moment"], shrinkage=self._shrinkage
+        projection, _ = shared_components(
+            features["recent"], features[MOMENT], features[SUBJECT], shrinkage=self._shrinkage
         )
-        self.mean.copy_(mean)
         self.projection.copy_(projection[:, : self.slice_shape[0]])
 
     def encode(self, features: Mapping[str, Tensor]) -> Tensor:
         """Return components, shape (n_windows, n_components)."""
-        return (features["recent"] - self.mean) @ self.projection
+        return features["recent"] @ self.projection
 
     def look(self, features: Mapping[str, Tensor]) -> Features:
         """Return the components."""
@@ -144,8 +141,8 @@ class SharedResponse(RecentNetwork):
 
 
 def shared_components(
-    x: Tensor, moment: Tensor, *, shrinkage: float
-) -> tuple[Tensor, Tensor, Tensor]:
+    x: Tensor, moment: Tensor, subject: Tensor, *, shrinkage: float
+) -> tuple[Tensor, Tensor]:
     r"""Return the directions in which different people's responses to the same moment agree.
 
     Parameters
@@ -155,13 +152,13 @@ def shared_components(
     moment : Tensor of int, shape (n_windows,)
         Equal for windows of different people at the same moment; negative where nobody else could
         have been there.
+    subject : Tensor of int, shape (n_windows,)
+        Whose window: a number from 0.
     shrinkage : float
         See `SharedResponseSettings`.
 
     Returns
     -------
-    mean : Tensor, shape (n_regions,)
-        Of all responses that took part.
     projection : Tensor, shape (n_regions, n_regions)
         Directions in columns, the most shared first.
     correlation : Tensor, shape (n_regions,)
@@ -174,7 +171,7 @@ def shared_components(
 
     Notes
     -----
-    With x centred, and sums over moments t and over people i at each, n of them:
+    With x centred person by person, and sums over moments t and over people i at each, n of them:
 
     .. math::
         C = \frac{\sum_t \sum_i x_{ti} x_{ti}^T}{\sum_t n_t}, \quad
@@ -195,9 +192,10 @@ def shared_components(
             "least two of them for training."
         )
         raise DataError(msg)
-    place, x = place[met], x[there][met].double()
-    mean = x.mean(dim=0)
-    x = x - mean
+    place, subject, x = place[met], subject[there][met], x[there][met].double()
+    n_own = torch.bincount(subject).clamp_min(1)[:, None]
+    means = x.new_zeros(len(n_own), x.shape[1]).index_add_(0, subject, x) / n_own
+    x = x - means[subject]
     sums = x.new_zeros(len(counts), x.shape[1]).index_add_(0, place, x)
     own = x.T @ x
     shared = (sums.T @ sums - own) / n_pairs
@@ -212,4 +210,4 @@ def shared_components(
     projection = whiten @ turned.flip(1) * correlation.sqrt()
     # A direction and its opposite are one: the largest weight is made positive.
     largest = projection.gather(0, projection.abs().argmax(dim=0, keepdim=True))
-    return mean, projection * torch.where(largest < 0, -1.0, 1.0), correlation
+    return projection * torch.where(largest < 0, -1.0, 1.0), correlation

@@ -198,7 +198,9 @@ def features_of(network: Network, inputs: Mapping[str, Tensor]) -> Features:
         features["rest"] = rest.expand(len(inputs["eeg"]), *rest.shape)
     if network.uses_moments:  # everybody felt the same then, and here that repeats after 6 trials
         n_windows = len(next(iter(features.values())))
-        features["moment"] = torch.arange(n_windows) % (6 * T if n_windows > 12 * T else 4)
+        n_moments = 6 * T if n_windows > 12 * T else 4
+        features["moment"] = torch.arange(n_windows) % n_moments
+        features["subject"] = torch.arange(n_windows) // n_moments
     return features
 
 
@@ -386,8 +388,8 @@ def test_equal_extractions_share_features(name: str) -> None:
             variant.choose().extraction() == mine.choose().extraction()
         ):
             theirs = ready(other)[1]
-            same = features.keys() - {"moment"}  # whose windows they are does not come of them
-            assert same == theirs.keys() - {"moment"}
+            same = features.keys() - {"moment", "subject"}  # which do not come of the windows
+            assert same == theirs.keys() - {"moment", "subject"}
             assert all(torch.equal(theirs[key], features[key]) for key in same)
 
 
