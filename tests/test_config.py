@@ -79,7 +79,7 @@ def test_words_stay_words(tmp_path: Path) -> None:
         ("streams: {eeg: {sfreq: -1}}", "streams.eeg.sfreq"),
         ("streams: {eeg: {sfreq: .nan}}", "streams.eeg.sfreq"),
         ("streams: {eeg: }", "nothing stands after the colon"),
-        ("streams: {markers: {}}", "at least one of eeg and face"),
+        ("streams: {markers: {}}", "at least one of eeg"),
         ("streams: {eeg: {type: rtaffect-truth}}", "a decoder may not see"),
         ("streams: {eeg: {type: rtaffect-estimate}}", "a decoder may not see"),
         ("streams: {face: {type: rtaffect-truth}, eeg: {}}", "line 1: streams.face.type"),

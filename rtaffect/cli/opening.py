@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from rtaffect.config import Session
     from rtaffect.config.fusion import FusionSettings
     from rtaffect.config.session import DecoderSettings
+    from rtaffect.config.volumes import VolumeStreamSettings
     from rtaffect.core.clock import Clock
     from rtaffect.core.streams import Source, StreamInfo
     from rtaffect.decode.baseline import Baseline
     from rtaffect.decode.decoder import Decoder
     from rtaffect.decode.fusion import Fusion
+    from rtaffect.sources.fieldtrip import FieldTripSource
+    from rtaffect.sources.lsl import LslSource
 
 
 def open_live_source(settings: "Session", *, hop_s: float) -> "tuple[Source, Clock]":
@@ -31,6 +34,7 @@ def open_live_source(settings: "Session", *, hop_s: float) -> "tuple[Source, Clo
     """
     from rtaffect.sources.lsl_inlet import local_clock
 
+    source: LslSource | FieldTripSource | None = None
     if settings.source.kind == "fieldtrip":
         from rtaffect.sources.fieldtrip import FieldTripSource
 
@@ -42,10 +46,41 @@ def open_live_source(settings: "Session", *, hop_s: float) -> "tuple[Source, Clo
             tick_s=hop_s,
             clock=local_clock,
         )
-        return source.open(), local_clock
-    from rtaffect.sources.lsl import LslSource
+    elif settings.choices():
+        from rtaffect.sources.lsl import LslSource
 
-    return LslSource(settings.choices(), tick_s=hop_s).open(), local_clock
+        source = LslSource(settings.choices(), tick_s=hop_s)
+    volumes = settings.streams.volume
+    if volumes is None:
+        assert source is not None, "a session has a stream"
+        return source.open(), local_clock
+    return _with_volumes(volumes, source, hop_s=hop_s, clock=local_clock), local_clock
+
+
+def _with_volumes(
+    settings: "VolumeStreamSettings",
+    beside: "LslSource | FieldTripSource | None",
+    *,
+    hop_s: float,
+    clock: "Clock",
+) -> "Source":
+    """Return an open source of volumes, and of the streams of another one if there are any."""
+    from rtaffect.sources.volumes import VolumeSource
+
+    if beside is not None:
+        beside.open()
+    try:
+        return VolumeSource(
+            settings.address,
+            beside=beside,
+            tick_s=hop_s,
+            required=settings.required,
+            clock=clock,
+        ).open()
+    except BaseException:
+        if beside is not None:
+            beside.close()
+        raise
 
 
 def open_decoders(

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from rtaffect.config.fusion import FusionSettings
 from rtaffect.config.mr import MrSettings, check_mr
 from rtaffect.config.settings import Settings
+from rtaffect.config.volumes import VolumeStreamSettings
 from rtaffect.core.arrivals import OWN_PREFIX
 from rtaffect.core.fused import FUSED_NAMES
 from rtaffect.core.streams import StreamChoice
@@ -85,7 +86,11 @@ class Streams(Settings):
         default=None, description="event markers; kept and passed on, never decoded"
     )
 
-    @field_validator("eeg", "face", "markers", mode="before")
+    volume: VolumeStreamSettings | None = Field(
+        default=None, description="whole volumes of fMRI from the scanner process"
+    )
+
+    @field_validator("eeg", "face", "markers", "volume", mode="before")
     @classmethod
     def _says_something(cls, value: object) -> object:
         if value is None:
@@ -95,8 +100,8 @@ class Streams(Settings):
 
     @model_validator(mode="after")
     def _has_one(self) -> Self:
-        if self.eeg is None and self.face is None:
-            msg = "at least one of eeg and face is needed"
+        if self.eeg is None and self.face is None and self.volume is None:
+            msg = "at least one of eeg, face and volume is needed"
             raise ValueError(msg)
         return self
 
