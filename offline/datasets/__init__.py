@@ -18,6 +18,7 @@ from offline.datasets.faced import FacedSettings
 from offline.datasets.own import OwnSettings
 from offline.datasets.simulated import SimulatedSettings
 from offline.datasets.stored import StoredSettings
+from offline.datasets.studyforrest import StudyForrestSettings
 
 AnySettings = (
     DeapSettings
@@ -25,6 +26,7 @@ AnySettings = (
     | FacedSettings
     | BidsSettings
     | OwnSettings
+    | StudyForrestSettings
     | StoredSettings
     | SimulatedSettings
 )  # fmt: skip

@@ -1,0 +1,383 @@
+"""StudyForrest: ROI frames of people who watched Forrest Gump, and what the film portrays."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from offline.datasets.array_source import ArraySource
+from offline.datasets.contract import About, Finding, Floats, Label, Recording, Trial
+from offline.datasets.digests import file_digest
+from offline.datasets.frames import in_all, roi_source
+from offline.datasets.settings import Settings
+from offline.datasets.studyforrest_labels import (
+    COLUMN,
+    EMOTIONS,
+    MERGED,
+    RATINGS,
+    RUN_STARTS_S,
+    Annotation,
+    EmotionRule,
+    TrainLabels,
+    course_of,
+    emotion_course,
+    read_annotations,
+)
+from offline.datasets.tables import read_table
+from offline.errors import DataError
+
+ABOUT = About(
+    kind="studyforrest",
+    title="StudyForrest: ROI means of the audio-visual movie, with portrayed emotions",
+    reference="10.1038/sdata.2016.92 (frames), 10.12688/f1000research.6230.1 (emotions)",
+    licence="PDDL-1.0 (frames), CC0-1.0 (emotions)",
+    how_to_get=(
+        "Frames: https://github.com/psychoinformatics-de/studyforrest-data-aggregate, "
+        "sub-NN/shen_fconn/*_bold.csv. Emotions: av_1s_labels.tsv, one row a second, counted from "
+        "the nine observers' own files in "
+        "https://github.com/psychoinformatics-de/studyforrest-data-annotations."
+    ),
+    modalities=("roi",),
+    tried_on=(
+        "8 of 15 subjects, runs 1 to 5 of 8. The published frames were smoothed, detrended and "
+        "z-scored run by run: offline, and with the future. They say what the film portrays, not "
+        "what the watcher felt."
+    ),
+)
+
+TR_S = 2.0
+_READER = 1  # of what a subject's numbers depend on: count up where this reader changes them
+_FILE = re.compile(r"(sub-[A-Za-z0-9]+)_task-avmovie_run-(\d+)_bold\.csv")
+_ABOUT_STREAM = {
+    "acquisition.tr_s": "2.0",
+    "acquisition.time_reference": "mid",
+    "atlas.name": "Shen 2013",
+    "processing.motion_correction": "regressed out, offline",
+    "processing.detrend": "offline",
+    "processing.normalisation": "z-score over the whole run",
+    "processing.causal": "0",
+}
+_EMPTY_COLUMNS = ("e_anger/rage", "e_fears_confirmed", "e_happy-for", "e_pity/compassion")
+_THIRD = 1 / 3
+
+
+class StudyForrestSettings(Settings):
+    """Where a copy is, and what of it is asked.
+
+    Parameters
+    ----------
+    kind : "studyforrest"
+        Name of the data set.
+    path : Path
+        Folder with the frames (``sub-01_task-avmovie_run-1_bold.csv``, in subfolders or not) and
+        ``av_1s_labels.tsv``.
+    runs : tuple of int
+        Of the film; those that everybody has where it is empty.
+    n_emotions : {3, 4, 5}
+        Fear, sadness and happiness; love; anger.
+    threshold : float
+        Share of the observers that a tested frame's emotion needs.
+    train_labels : TrainLabels
+        What a frame of the training set needs instead.
+    train_threshold : float
+        Share that it needs there, unless the labels are strict: .05 is any of nine observers in any
+        of two seconds.
+    edges : tuple of float
+        Where classes of arousal and valence end, from -1 to 1.
+    edge_s : float
+        How much of each run is left out at its beginning and end: 16 s are also in its neighbour.
+    """
+
+    kind: Literal["studyforrest"] = "studyforrest"
+    path: Path
+    runs: tuple[int, ...] = ()
+    n_emotions: Literal[3, 4, 5] = 3
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    train_labels: TrainLabels = "strict"
+    train_threshold: float = Field(default=0.05, gt=0, le=1)
+    edges: tuple[float, ...] = Field(default=(-1.0, -_THIRD, _THIRD, 1.0), min_length=3)
+    edge_s: float = Field(default=16.0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if unknown := [run for run in self.runs if run not in RUN_STARTS_S]:
+            msg = f"runs must be from 1 to {len(RUN_STARTS_S)}, got {unknown}"
+            raise ValueError(msg)
+        if list(self.edges) != sorted(set(self.edges)) or (self.edges[0], self.edges[-1]) != (
+            -1.0,
+            1.0,
+        ):
+            msg = f"edges must rise from -1 to 1, got {list(self.edges)}"
+            raise ValueError(msg)
+        return self
+
+    def open(self) -> "StudyForrest":
+        """Return the data set; nothing is read yet."""
+        return StudyForrest(self)
+
+    @property
+    def rating_classes(self) -> tuple[str, ...]:
+        """Names of the classes of arousal and valence."""
+        n_classes = len(self.edges) - 1
+        if n_classes <= 3:
+            return ("low", "medium", "high") if n_classes == 3 else ("low", "high")
+        return tuple(f"level {number}" for number in range(1, n_classes + 1))
+
+    def rule(self) -> EmotionRule:
+        """Return when a frame has an emotion that is tested."""
+        columns = [(COLUMN[name],) for name in EMOTIONS[: self.n_emotions]]
+        return EmotionRule(columns=columns, threshold=self.threshold)
+
+    def train_rule(self) -> EmotionRule | None:
+        """Return when a frame has an emotion to train on; None where it is the same."""
+        if self.train_labels == "strict":
+            return None
+        merged = self.train_labels == "merged"
+        columns = [
+            MERGED[name] if merged else (COLUMN[name],) for name in EMOTIONS[: self.n_emotions]
+        ]
+        return EmotionRule(columns=columns, threshold=self.train_threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One file of frames."""
+
+    subject: str
+    number: int
+    path: Path
+
+
+class StudyForrest:
+    """A copy of the ROI frames on disk, see `offline.datasets.contract.Dataset`.
+
+    A run is a recording with one trial, its stimulus that part of the film; its clock is the
+    film's. Regions are matched by their label in the parcellation, whatever their order.
+
+    Parameters
+    ----------
+    settings : StudyForrestSettings
+        Where and what.
+    """
+
+    def __init__(self, settings: StudyForrestSettings) -> None:
+        self.settings = settings
+
+    @property
+    def about(self) -> About:
+        """What to know of it."""
+        return ABOUT
+
+    @property
+    def labels(self) -> Mapping[str, Label]:
+        """Emotion, arousal and valence that the film portrays."""
+        settings = self.settings
+        rating = Label(classes=settings.rating_classes, edges=settings.edges)
+        emotion = Label(classes=EMOTIONS[: settings.n_emotions])
+        return {"emotion": emotion} | dict.fromkeys(RATINGS, rating)
+
+    @property
+    def ch_names(self) -> tuple[str, ...]:
+        """Regions that every run of everybody has."""
+        return in_all(_region_names(run.path) for run in self._runs())
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Everybody with a file."""
+        return tuple(dict.fromkeys(run.subject for run in self._runs()))
+
+    def recordings(self, subject: str) -> Iterator[Recording]:
+        """Yield the subject's runs.
+
+        Raises
+        ------
+        DataError
+            A file is missing, or is not what it must be.
+        """
+        annotations = read_annotations(self._labels_path)
+        for run in self._runs_of(subject):
+            yield self._recording(run, annotations)
+
+    def fingerprint(self, subject: str) -> str:
+        """Return a digest of the subject's files, the labels and the settings."""
+        settings = self.settings.model_dump_json(exclude={"path"})
+        files = [run.path for run in self._runs_of(subject)] + [self._labels_path]
+        parts = [f"studyforrest {_READER}", subject, settings, *map(file_digest, files)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def check(self) -> Iterator[Finding]:
+        """Yield what is wrong with the copy on disk."""
+        try:
+            runs, annotations = self._runs(), read_annotations(self._labels_path)
+            n_wanted = len(set(self.settings.runs) or {run.number for run in runs})
+        except DataError as error:
+            yield Finding(is_error=True, where=str(self.settings.path), what=str(error))
+            return
+        for subject in self.subjects:
+            found = self._runs_of(subject)
+            if len(found) < n_wanted:
+                what = f"{n_wanted} runs are expected, {len(found)} are there."
+                yield Finding(is_error=False, where=subject, what=what)
+            for run in found:
+                try:
+                    self._recording(run, annotations)
+                    _read_frames(run.path)
+                except DataError as error:
+                    where = f"{subject}, run {run.number}"
+                    yield Finding(is_error=True, where=where, what=str(error))
+        n_regions = [len(_region_names(run.path)) for run in runs]
+        yield Finding(
+            is_error=False,
+            where=str(self.settings.path),
+            what=f"Files have {min(n_regions)} to {max(n_regions)} regions, {len(self.ch_names)} "
+            "of them are in all. The frames were detrended and z-scored over whole runs before "
+            "they were published: with the future, which no reader can undo.",
+        )
+        yield from self._empty_columns()
+
+    def _empty_columns(self) -> Iterator[Finding]:
+        """Say of the published tables of events that they are not what is read here."""
+        for path in sorted(self.settings.path.rglob("*emotions_av_*events.tsv")):
+            rows = read_table(path)
+            empty = [
+                name
+                for name in _EMPTY_COLUMNS
+                if rows and name in rows[0].cells and not any(row.number(name) for row in rows)
+            ]
+            if empty:
+                yield Finding(
+                    is_error=False,
+                    where=path.name,
+                    what=f"The columns {', '.join(empty)} hold nothing but 0, as in every "
+                    "published table of these events. It is not read; av_1s_labels.tsv is.",
+                )
+
+    @property
+    def _labels_path(self) -> Path:
+        return self.settings.path / "av_1s_labels.tsv"
+
+    def _runs(self) -> tuple[_Run, ...]:
+        found = _find_runs(self.settings.path)
+        wanted = self.settings.runs
+        return tuple(run for run in found if not wanted or run.number in wanted)
+
+    def _runs_of(self, subject: str) -> tuple[_Run, ...]:
+        found = tuple(run for run in self._runs() if run.subject == subject)
+        if not found:
+            msg = f"Subject must be one of {', '.join(self.subjects)}; got {subject!r}."
+            raise DataError(msg)
+        return found
+
+    def _recording(self, run: _Run, annotations: Mapping[int, Annotation]) -> Recording:
+        n_frames = _count_frames(run.path)
+        annotation = annotations.get(run.number)
+        if annotation is None or annotation.n_seconds != round(n_frames * TR_S):
+            n_seconds = 0 if annotation is None else annotation.n_seconds
+            msg = (
+                f"{run.path.name} must have a row for every {TR_S:g} s of run {run.number}'s "
+                f"{n_seconds} seconds of labels, got {n_frames}."
+            )
+            raise DataError(msg)
+        start, edge_s = RUN_STARTS_S[run.number], self.settings.edge_s
+        course = course_of(annotation, self.settings.rule(), tr_s=TR_S)
+        rule = self.settings.train_rule()
+        t_start, t_end = start + edge_s, start + n_frames * TR_S - edge_s
+        if t_end <= t_start:
+            msg = f"{run.path.name} must be longer than both edges of {edge_s:g} s."
+            raise DataError(msg)
+        values = course(np.arange(t_start + TR_S / 2, t_end, TR_S))
+        trial = Trial(
+            name=f"run-{run.number}",
+            stimulus=f"forrest-gump-run-{run.number}",
+            t_start=t_start,
+            t_end=t_end,
+            values={name: _whole(name, found) for name, found in values.items()},
+        )
+        return Recording(
+            subject=run.subject,
+            session="movie",
+            open=partial(_open, run),
+            trials=(trial,),
+            course=course,
+            train_course=None if rule is None else emotion_course(annotation, rule, tr_s=TR_S),
+            file=run.path.name,
+        )
+
+
+def _whole(name: str, values: Floats) -> float:
+    """Return a run's own value: its mean, or the emotion that it has most often."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return float("nan")
+    if name in RATINGS:
+        return float(known.mean())
+    return float(np.bincount(known.astype(np.int64)).argmax())
+
+
+def _open(run: _Run) -> ArraySource:
+    names, frames = _read_frames(run.path)
+    stamps = RUN_STARTS_S[run.number] + (np.arange(len(frames)) + 0.5) * TR_S
+    return roi_source(frames.T, stamps, name="studyforrest", ch_names=names, about=_ABOUT_STREAM)
+
+
+@lru_cache(maxsize=8)
+def _find_runs(folder: Path) -> tuple[_Run, ...]:
+    found = {
+        (match[1], int(match[2])): path
+        for path in sorted(folder.rglob("*_bold.csv"))
+        if (match := _FILE.fullmatch(path.name)) and int(match[2]) in RUN_STARTS_S
+    }
+    if not found:
+        msg = (
+            f"{folder} must hold frames like sub-01_task-avmovie_run-1_bold.csv, in subfolders or "
+            "not; got none."
+        )
+        raise DataError(msg)
+    return tuple(_Run(subject, number, path) for (subject, number), path in sorted(found.items()))
+
+
+@lru_cache(maxsize=256)
+def _region_names(path: Path) -> tuple[str, ...]:
+    """Return the regions of a file, each called after its label: ``"shen-012"``."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            labels = file.readline().strip().split(",")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read: {error}."
+        raise DataError(msg) from error
+    if len(set(labels)) < len(labels) or not all(label.strip().isdecimal() for label in labels):
+        msg = (
+            f"{path} must begin with the regions' labels, whole numbers that differ, separated by "
+            f"commas; got {','.join(labels)[:60]}."
+        )
+        raise DataError(msg)
+    return tuple(f"shen-{int(label):03d}" for label in labels)
+
+
+@lru_cache(maxsize=256)
+def _count_frames(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for line in file if line.strip()) - 1
+
+
+def _read_frames(path: Path) -> tuple[tuple[str, ...], Floats]:
+    """Return the regions, and frames of shape (n_frames, n_regions)."""
+    names = _region_names(path)
+    try:
+        frames = np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float64, ndmin=2)
+    except (OSError, ValueError) as error:
+        msg = f"{path} must hold numbers separated by commas below its first line: {error}."
+        raise DataError(msg) from error
+    if frames.shape[1] != len(names) or not np.isfinite(frames).all():
+        msg = (
+            f"{path} must have {len(names)} finite numbers a row, one for each label in its first "
+            f"line; got {frames.shape[1]}, {int((~np.isfinite(frames)).sum())} not finite."
+        )
+        raise DataError(msg)
+    return names, frames
