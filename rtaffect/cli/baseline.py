@@ -141,7 +141,7 @@ def _open_recording(
     """Return the source, and when the rest begins and ends on its clock."""
     from rtaffect.sources.recording import open_recording
 
-    source = open_recording(files, settings.choices() if settings is not None else None)
+    source = open_recording(files, settings.recorded_choices() if settings is not None else None)
     begin = source.t_first + start_s
     end = source.t_last if stop_s is None else source.t_first + stop_s
     if not 0.0 < end - begin <= LONGEST_S:

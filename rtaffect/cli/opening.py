@@ -34,27 +34,35 @@ def open_live_source(settings: "Session", *, hop_s: float) -> "tuple[Source, Clo
     """
     from rtaffect.sources.lsl_inlet import local_clock
 
-    source: LslSource | FieldTripSource | None = None
+    source = _other_streams(settings, hop_s=hop_s, clock=local_clock)
+    volumes = settings.streams.volume
+    if volumes is not None:
+        return _with_volumes(volumes, source, hop_s=hop_s, clock=local_clock), local_clock
+    assert source is not None, "a session has a stream"
+    return source.open(), local_clock
+
+
+def _other_streams(
+    settings: "Session", *, hop_s: float, clock: "Clock"
+) -> "LslSource | FieldTripSource | None":
+    """Return the source, not yet open, of all streams but volumes; None where there are none."""
+    choices = settings.choices()
     if settings.source.kind == "fieldtrip":
         from rtaffect.sources.fieldtrip import FieldTripSource
 
-        (choice,) = (choice for choice in settings.choices() if choice.modality == "eeg")
-        source = FieldTripSource(
+        (choice,) = (choice for choice in choices if choice.modality == "eeg")
+        return FieldTripSource(
             choice,
             host=settings.source.host or "127.0.0.1",
             port=settings.source.port or 1972,
             tick_s=hop_s,
-            clock=local_clock,
+            clock=clock,
         )
-    elif settings.choices():
-        from rtaffect.sources.lsl import LslSource
+    if not choices:
+        return None
+    from rtaffect.sources.lsl import LslSource
 
-        source = LslSource(settings.choices(), tick_s=hop_s)
-    volumes = settings.streams.volume
-    if volumes is None:
-        assert source is not None, "a session has a stream"
-        return source.open(), local_clock
-    return _with_volumes(volumes, source, hop_s=hop_s, clock=local_clock), local_clock
+    return LslSource(choices, tick_s=hop_s)
 
 
 def _with_volumes(

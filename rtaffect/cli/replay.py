@@ -86,7 +86,7 @@ def replay(
     settings = load_session(session) if session is not None else None
     source = open_recording(
         files,
-        settings.choices() if settings is not None else None,
+        settings.recorded_choices() if settings is not None else None,
         speed=_speed(speed, as_lsl=as_lsl),
         face_offset_s=face_offset,
     )
@@ -209,6 +209,7 @@ def _send(source: "RecordingSource") -> None:
     """Send what was recorded, each sample as long after the first as it was recorded."""
     from rtaffect.cli.running import tell
     from rtaffect.core.streams import Chunk, ClockOffset
+    from rtaffect.core.volume_message import VOLUME_MODALITY
     from rtaffect.publish.lsl import LslSender
     from rtaffect.signal.timeline import ClockMap
     from rtaffect.sources.lsl_inlet import local_clock
@@ -216,6 +217,7 @@ def _send(source: "RecordingSource") -> None:
     infos = [
         replace(info, source_id=f"rtaffect-replay-{uuid4().hex[:8]}-{modality}")
         for modality, info in source.infos.items()
+        if modality != VOLUME_MODALITY  # LSL is not made for volumes
     ]
     sender = LslSender(infos, dtype="float64")
     tell(f"Sending {', '.join(info.name for info in infos)} over LSL; Ctrl-C ends.")
@@ -224,9 +226,9 @@ def _send(source: "RecordingSource") -> None:
     for event in source.events():
         if shift_s is None:
             shift_s = local_clock() - event.t_received
-        if isinstance(event, ClockOffset):
+        if isinstance(event, ClockOffset) and event.modality in clocks:
             clocks[event.modality].update(event)
-        elif isinstance(event, Chunk):
+        elif isinstance(event, Chunk) and event.modality in clocks:
             stamps_s = clocks[event.modality].apply(event) + shift_s
             sender.push(replace(event, stamps_s=stamps_s))
     time.sleep(LINGER_S)

@@ -17,6 +17,7 @@ from rtaffect.config.volumes import VolumeStreamSettings
 from rtaffect.core.arrivals import OWN_PREFIX
 from rtaffect.core.fused import FUSED_NAMES
 from rtaffect.core.streams import StreamChoice
+from rtaffect.core.volume_message import VOLUME_MODALITY
 
 STREAM_TYPES = {"eeg": "EEG", "face": "Face", "markers": "Markers"}
 """The LSL content type that each modality has unless the session file says otherwise."""
@@ -279,7 +280,7 @@ class Session(Settings):
 
     @model_validator(mode="after")
     def _mr_fits_streams(self) -> Self:
-        check_mr(self.mr, [choice.modality for choice in self.choices()])
+        check_mr(self.mr, [choice.modality for choice in self.recorded_choices()])
         return self
 
     def about(self) -> dict[str, object]:
@@ -293,6 +294,7 @@ class Session(Settings):
                 "fusion": True,
                 "mr": True,
             },
+            exclude={"streams": {"volume": {"address"}}},
         )
         decoders = [
             {"bundle": Path(one.bundle).name, "name": one.label, "interpolate": one.interpolate}
@@ -303,3 +305,11 @@ class Session(Settings):
     def choices(self) -> tuple[StreamChoice, ...]:
         """Return which stream to open for each modality that the file names."""
         return self.streams.choices()
+
+    def recorded_choices(self) -> tuple[StreamChoice, ...]:
+        """Return which stream of a recording is each modality: `choices`, and volumes."""
+        volumes = self.streams.volume
+        if volumes is None:
+            return self.choices()
+        choice = StreamChoice(modality=VOLUME_MODALITY, required=volumes.required)
+        return (*self.choices(), choice)
