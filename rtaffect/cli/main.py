@@ -19,6 +19,7 @@ from rtaffect.cli import (
     listen,
     live,
     replay,
+    scanner,
     simulate,
     streams,
 )
@@ -55,6 +56,7 @@ app.command(rich_help_panel=RUN)(demo.demo)
 app.command(rich_help_panel=RUN)(live.live)
 app.command(rich_help_panel=RUN)(replay.replay)
 app.command(rich_help_panel=RUN)(baseline.baseline)
+app.command(rich_help_panel=RUN)(scanner.scanner)
 app.command(rich_help_panel=RUN)(simulate.simulate)
 app.command(rich_help_panel=LOOK)(streams.streams)
 app.command(rich_help_panel=LOOK)(listen.listen)

@@ -1,7 +1,7 @@
 """The line at the bottom of the terminal while a session or a replay runs."""
 
 import time
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -13,6 +13,9 @@ from rtaffect.core.fused import LATEST
 from rtaffect.core.health import Health
 from rtaffect.core.sinks import Matrix, Timing
 from rtaffect.core.streams import Event, StreamEvent
+
+if TYPE_CHECKING:
+    from rtaffect.scanner.process import Progress as ScanProgress
 
 REFRESH_S = 0.1
 
@@ -76,6 +79,42 @@ class StatusLine(_Screen):
         compute = health.stages.get("compute")
         latency = f"{compute.p50_ms:.1f}/{compute.p99_ms:.1f} ms" if compute else ""
         self._live.update(Text(f"{self._values}   {streams}   {latency}"), refresh=True)
+
+    def close(self) -> None:
+        """Take the line away."""
+        self._live.stop()
+
+
+class ScannerLine:
+    """Where the scanner process is, on a terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._t_shown = 0.0
+        self._live = Live(
+            Text("waiting for the first volume ..."),
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+        )
+        if self._console.is_terminal:
+            self._live.start(refresh=True)
+
+    def show(self, progress: "ScanProgress") -> None:
+        """Show, at most ten times a second."""
+        now = time.monotonic()
+        if not self._console.is_terminal or now - self._t_shown < REFRESH_S or not progress.run:
+            return
+        self._t_shown = now
+        state = "valid" if progress.valid else "settling"
+        dropped = "".join(f"  {n} {why}" for why, n in sorted(progress.dropped.items()))
+        self._live.update(
+            Text(
+                f"run {progress.run}  volume {progress.index}  {state}  "
+                f"{progress.latency_ms:.1f} ms  {progress.n_missing} missing{dropped}"
+            ),
+            refresh=True,
+        )
 
     def close(self) -> None:
         """Take the line away."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from rtaffect.config.scanner_inputs import (
     AfniSettings,
@@ -14,10 +14,6 @@ from rtaffect.config.settings import Settings
 from rtaffect.core.atlas import BRAINNETOME
 from rtaffect.core.spec import CleaningSpec
 from rtaffect.core.streams import StreamChoice
-
-ROI_TYPE = "fMRI"
-META_TYPE = "fMRI-meta"
-"""LSL content types of the frames and of what is said beside them."""
 
 TRIGGERS = "triggers"
 
@@ -159,8 +155,11 @@ class ScannerSettings(Settings):
     volumes: str | None = Field(
         default=None,
         pattern=r"^(tcp|ipc|inproc)://\S+$",
-        description="ZeroMQ address on which whole volumes are published, as tcp://127.0.0.1:5580; "
+        description="ZeroMQ address on which whole volumes are published, as tcp://127.0.0.1:5578; "
         "null for none",
+    )
+    simulated: bool = Field(
+        default=False, description="true marks what is sent as of nobody: a phantom or a replay"
     )
     name: str = Field(default="rtaffect-roi", min_length=1, description="name of the LSL stream")
     source_id: str = Field(
@@ -204,3 +203,14 @@ class ScannerSettings(Settings):
         if isinstance(self.input, LslRoiSettings):
             return StampTime()
         return ScannerTime() if isinstance(self.input, DicomSettings) else ArrivalTime()
+
+
+class ScannerFile(Settings):
+    """What `rtaffect scanner` wants of a session file: one key; the others are not its own."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    scanner: ScannerSettings = Field(
+        description="{input: {kind: dicom, folder: FOLDER}, labels: {image: FILE, names: "
+        "brainnetome}}, say; see docs/session-files.md"
+    )

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rtaffect.config.fusion import FusionSettings
 from rtaffect.config.mr import MrSettings, check_mr
+from rtaffect.config.scanner import ScannerSettings
 from rtaffect.config.settings import Settings
 from rtaffect.config.volumes import VolumeStreamSettings
 from rtaffect.core.arrivals import OWN_PREFIX
@@ -263,6 +264,11 @@ class Session(Settings):
         default=None,
         description="EEG inside a running scanner, as causal_aas or {eeg: causal_aas, ecg: ECG}; "
         "corrected where it comes without artifacts, none where there is no scanner",
+    )
+    scanner: ScannerSettings | None = Field(
+        default=None,
+        description="what `rtaffect scanner` reads and sends, as {input: {kind: dicom, folder: "
+        "FOLDER}, labels: {image: FILE, names: brainnetome}}; null without a scanner",
     )
 
     @field_validator("decoders")

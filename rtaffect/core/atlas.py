@@ -8,7 +8,7 @@ https://atlas.brainnetome.org and bring it into the space of the volumes.
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -36,11 +36,14 @@ class RegionTable:
         The regions' values in a label image, all different and > 0 (0 is no region).
     names : tuple of str
         The regions' names, all different.
+    licence : str
+        Who may use the image for what; "" where nobody says.
     """
 
     name: str
     values: tuple[int, ...]
     names: tuple[str, ...]
+    licence: str = ""
 
     def __post_init__(self) -> None:
         wrong = _fault(self.values, self.names)
@@ -62,7 +65,8 @@ def numbered(values: tuple[int, ...], *, name: str) -> RegionTable:
 @cache
 def brainnetome() -> RegionTable:
     """Return the 246 regions of the Brainnetome atlas, from ``A8m_L`` to ``lPFtha_R``."""
-    return _read_table(Path(__file__).with_name("brainnetome.tsv"), name="Brainnetome 246")
+    table = _read_table(Path(__file__).with_name("brainnetome.tsv"), name="Brainnetome 246")
+    return replace(table, licence="image by the Brainnetome Center, non-commercial research only")
 
 
 def read_regions(source: str) -> RegionTable:

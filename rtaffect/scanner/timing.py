@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from rtaffect.config.scanner import ArrivalTime, ScannerTime, StampTime, TriggerTime
 from rtaffect.scanner.acquired import Floats
-from rtaffect.scanner.policy import UNKNOWN_TR_S, Frame
+from rtaffect.scanner.decisions import Frame
+from rtaffect.scanner.policy import UNKNOWN_TR_S
 
 LEAST_STEP_S = 0.001
 """Stamps of a run rise by at least this much."""
@@ -35,18 +36,12 @@ UNTIMED = "untimed"
 class TimeSource(Protocol):
     """One way to know when a volume was acquired."""
 
-    @property
-    def word(self) -> str:
-        """What the stream's description says stamps rest on."""
-
     def at(self, frame: Frame, tr_s: float) -> float:
         """Return the middle of a frame's acquisition on the runtime's clock; NaN if unknown."""
 
 
 class ByArrival:
     """The arrival minus a declared delay."""
-
-    word = "arrival"
 
     def __init__(self, delay_s: float) -> None:
         self._delay_s = delay_s
@@ -58,8 +53,6 @@ class ByArrival:
 
 class ByStamps:
     """What the sender says, on the runtime's clock already."""
-
-    word = "stamps"
 
     def at(self, frame: Frame, tr_s: float) -> float:  # noqa: ARG002
         """Return the middle of a frame's acquisition, see `TimeSource`."""
@@ -78,8 +71,6 @@ class ByScannerClock:
     delay_s : float
         Declared time from the middle of an acquisition to its quickest arrival.
     """
-
-    word = "scanner"
 
     def __init__(self, delay_s: float) -> None:
         self._delay_s = delay_s
@@ -115,8 +106,6 @@ class ByTriggers:
     n_dummy : int
         Pulses at a run's start of which no volume is sent.
     """
-
-    word = "trigger"
 
     def __init__(self, delay_s: float, n_dummy: int = 0) -> None:
         self._delay_s = delay_s

@@ -1,0 +1,115 @@
+"""``rtaffect scanner``: volumes from the scanner become ROI frames on LSL."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rtaffect.config.scanner import ScannerSettings
+    from rtaffect.core.clock import Clock
+    from rtaffect.publish.volumes import VolumePublisher
+    from rtaffect.scanner.process import ScannerProcess
+    from rtaffect.scanner.timing import TimeSource
+
+
+def scanner(
+    session: Annotated[
+        Path, typer.Argument(help="The session file; its key `scanner` says what comes in.")
+    ],
+    duration: Annotated[
+        float | None, typer.Option(min=1.0, help="End after so many seconds; else by Ctrl-C.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No status line.")] = False,
+) -> None:
+    """Turn volumes that a scanner sends into ROI frames over LSL.
+
+    Example: rtaffect scanner session.yaml, then rtaffect live session.yaml in another terminal
+
+    It is a process of its own: should it die, EEG and face go on.
+    """
+    from rtaffect.cli.running import tell
+    from rtaffect.cli.status import ScannerLine
+    from rtaffect.config import read_settings
+    from rtaffect.config.scanner import ScannerFile
+    from rtaffect.scanner.inputs import open_input
+    from rtaffect.scanner.process import ScannerProcess
+    from rtaffect.sources.lsl_inlet import local_clock
+
+    settings = read_settings(session, ScannerFile).scanner
+    stop = threading.Event()
+    with ExitStack() as open_things, _stopped_by_signals(stop):
+        source = open_things.enter_context(open_input(settings.input, local_clock))
+        process = ScannerProcess(
+            settings,
+            source,
+            _open_time(settings, local_clock, open_things),
+            clock=local_clock,
+            tell=tell,
+            volumes=_open_volumes(settings, local_clock, open_things),
+        )
+        open_things.callback(process.close)
+        tell(f"Frames go out as {settings.name!r} over LSL. Ctrl-C ends.")
+        timer = threading.Timer(duration or 0.0, stop.set)
+        timer.daemon = True
+        if duration is not None:
+            timer.start()
+        line = None if quiet else ScannerLine()
+        try:
+            process.run(stop, None if line is None else line.show)
+        finally:
+            timer.cancel()
+            if line is not None:
+                line.close()
+    _tell_summary(process)
+
+
+def _open_time(settings: "ScannerSettings", clock: "Clock", open_things: ExitStack) -> "TimeSource":
+    from rtaffect.config.scanner import TriggerTime
+    from rtaffect.scanner.pulses import PulseStream
+    from rtaffect.scanner.timing import open_time_source
+
+    time = settings.time_in_force()
+    if isinstance(time, TriggerTime):
+        return open_things.enter_context(PulseStream(time, clock))
+    return open_time_source(time)
+
+
+def _open_volumes(
+    settings: "ScannerSettings", clock: "Clock", open_things: ExitStack
+) -> "VolumePublisher | None":
+    if settings.volumes is None:
+        return None
+    from rtaffect.publish.volumes import VolumePublisher
+    from rtaffect.scanner.description import describe_volumes
+
+    info = describe_volumes(settings)
+    publisher = VolumePublisher(settings.volumes, info=info, clock=clock)
+    open_things.callback(publisher.close)
+    return publisher
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Set an event on Ctrl-C and on SIGTERM."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell_summary(process: "ScannerProcess") -> None:
+    from rtaffect.cli.running import tell
+
+    progress = process.progress
+    dropped = "".join(f", {n} {why}" for why, n in sorted(progress.dropped.items()))
+    tell(f"{progress.n_frames} volumes, {progress.n_missing} missing{dropped}.")
+    for line in process.stages.lines():
+        tell(line)

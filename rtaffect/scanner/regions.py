@@ -1,0 +1,49 @@
+"""Which regions a session means."""
+
+from pathlib import Path
+
+from rtaffect.config.scanner import LabelSettings, ScannerSettings
+from rtaffect.core.atlas import RegionTable, read_regions
+from rtaffect.scanner.acquired import ScannerInput
+from rtaffect.scanner.roi_means import RoiMeanMaker, read_labels
+
+
+def open_mean_maker(labels: LabelSettings | None) -> RoiMeanMaker | None:
+    """Return what takes means of volumes; None where no label image is named.
+
+    Raises
+    ------
+    ConfigError
+        The image or the names cannot be read, or do not belong together.
+    """
+    if labels is None or labels.image is None:
+        return None
+    return RoiMeanMaker(
+        read_labels(Path(labels.image)),
+        None if labels.names is None else read_regions(labels.names),
+        resample=labels.resample,
+    )
+
+
+def named_regions(settings: ScannerSettings, source: ScannerInput) -> RegionTable | None:
+    """Return the regions of means that arrive as such; None where only volumes are wanted.
+
+    Parameters
+    ----------
+    settings : ScannerSettings
+        Names a table, or leaves it to the way in.
+    source : ScannerInput
+        The open way in; a stream of LSL names its regions itself.
+
+    Raises
+    ------
+    ConfigError
+        The table cannot be read.
+    """
+    if settings.labels is not None and settings.labels.names is not None:
+        return read_regions(settings.labels.names)
+    names: tuple[str, ...] = getattr(source, "ch_names", ())
+    if not names:
+        return None
+    values = tuple(range(1, len(names) + 1))
+    return RegionTable(name=settings.input.kind, values=values, names=names)
