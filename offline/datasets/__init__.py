@@ -15,6 +15,7 @@ from offline.datasets.contract import About
 from offline.datasets.deap import DeapSettings
 from offline.datasets.eav import EavSettings
 from offline.datasets.faced import FacedSettings
+from offline.datasets.icbhi import IcbhiSettings
 from offline.datasets.own import OwnSettings
 from offline.datasets.simulated import SimulatedSettings
 from offline.datasets.stored import StoredSettings
@@ -27,6 +28,7 @@ AnySettings = (
     | BidsSettings
     | OwnSettings
     | StudyForrestSettings
+    | IcbhiSettings
     | StoredSettings
     | SimulatedSettings
 )  # fmt: skip

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from offline.datasets.array_source import ArraySource, Segment
@@ -15,7 +14,7 @@ _NUMBERS = re.compile(r"(\d+)")
 
 def roi_source(
     frames: npt.NDArray[Any],
-    stamps_s: npt.NDArray[np.float64],
+    stamps_s: npt.NDArray[Any],
     *,
     name: str,
     ch_names: Sequence[str],

@@ -18,8 +18,8 @@ Scaling = Literal["none", "whole_run_z", "whole_trial_minmax"]
 """What is done to the frames of a recording before anything else.
 
 ``"whole_run_z"``: less the mean of the whole run, over its standard deviation.
-``"whole_trial_minmax"``: each region from 0 to 1 over its trial, as in ASB; frames outside of
-trials are left as they are.
+``"whole_trial_minmax"``: from 0 to 1 over all regions and frames of the trial together, as in the
+code of ASB; frames outside of trials are left as they are.
 """
 
 WHY_LEAKY = "its frames were scaled with frames that came later (windows.normalise: {scaling})"
@@ -105,13 +105,12 @@ def _scaled(
         inside = (stamps >= trial.t_start) & (stamps <= trial.t_end)
         if inside.any():
             part = frames[:, inside]
-            low, high = (f(part, axis=1, keepdims=True) for f in (np.nanmin, np.nanmax))
-            scaled[:, inside] = _divided(part - low, high - low)
+            low = np.nanmin(part)
+            scaled[:, inside] = _divided(part - low, np.nanmax(part) - low)
     return scaled
 
 
-def _divided(
-    values: npt.NDArray[np.float64], by: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _divided(values: npt.NDArray[np.float64], by: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return values over what they are divided by; 0 where that is 0, as of a constant region."""
-    return values / np.where(by > 0, by, 1.0)
+    size = np.asarray(by)
+    return values / np.where(size > 0, size, 1.0)

@@ -1,4 +1,4 @@
-"""Tables of tab-separated values, as people and BIDS write them."""
+"""Tables of tab- or comma-separated values, as people and BIDS write them."""
 
 import csv
 import math
@@ -50,15 +50,19 @@ class Row:
         return value
 
 
-def read_table(path: Path, needed: Collection[str] = ()) -> tuple[Row, ...]:
+def read_table(
+    path: Path, needed: Collection[str] = (), *, delimiter: str = "\t"
+) -> tuple[Row, ...]:
     """Read a table with a header.
 
     Parameters
     ----------
     path : Path
-        Tab-separated values in UTF-8.
+        Separated values in UTF-8.
     needed : collection of str
         Columns that must be there.
+    delimiter : str
+        What separates them.
 
     Raises
     ------
@@ -67,12 +71,13 @@ def read_table(path: Path, needed: Collection[str] = ()) -> tuple[Row, ...]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+            lines = list(csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE))
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror or error}."
         raise DataError(msg) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path} must be a text file of tab-separated values in UTF-8: {error}."
+        what = "comma" if delimiter == "," else "tab"
+        msg = f"{path} must be a text file of {what}-separated values in UTF-8: {error}."
         raise DataError(msg) from error
     header = [name.strip() for name in lines[0]] if lines else []
     _check_header(path, header, needed)
@@ -94,8 +99,10 @@ def _check_header(path: Path, header: list[str], needed: Collection[str]) -> Non
     missing = [name for name in needed if name not in header]
     if missing:
         hint = ""
-        if len(header) == 1 and any(sign in header[0] for sign in ",;"):
+        if len(header) == 1 and any(sign in header[0] for sign in ",;\t"):
             hint = " Its columns must be separated by tabs, not by commas or semicolons."
+            if "\t" in header[0]:
+                hint = " Its columns must be separated by commas, not by tabs."
         msg = (
             f"{path} must have the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has "
             f"{', '.join(header) or 'none'}.{hint}"
