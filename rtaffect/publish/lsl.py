@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +79,7 @@ def _outlet(
         return pylsl.StreamOutlet(described)
 
 
-def _descend(node: pylsl.XMLElement, names: Sequence[str]) -> pylsl.XMLElement:
+def _descend(node: Any, names: Sequence[str]) -> Any:
     """Return the element at the end of a path, made where there is none."""
     for name in names:
         child = node.child(name)
