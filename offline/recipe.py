@@ -53,8 +53,10 @@ class TrainingSettings(_Settings):
 
     Parameters
     ----------
+    optimiser : {"adam", "ranger"}
+        ``"ranger"`` is rectified Adam with slow weights that look ahead, as ASB was trained.
     learning_rate, weight_decay : float
-        Of Adam.
+        Of the optimiser.
     decay : LearningRateDecay or None
         None keeps the rate.
     batch_size : int
@@ -77,6 +79,7 @@ class TrainingSettings(_Settings):
         connectivity; single precision whenever it is tested or exported); `torch.compile`.
     """
 
+    optimiser: Literal["adam", "ranger"] = "adam"
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
     decay: LearningRateDecay | None = None

@@ -16,6 +16,7 @@ from offline.checkpoint import Checkpoint
 from offline.errors import RunError
 from offline.items import NO_CLASS
 from offline.models.contract import Network
+from offline.ranger import Ranger
 from offline.recipe import TrainingSettings
 from offline.sequences import Sequences
 from offline.trained import Epoch, Trained, state_of
@@ -109,12 +110,7 @@ class Fit:
         self.network = network.to(self.device)
         self.data = data
         self.settings = settings
-        self.optimiser = torch.optim.Adam(
-            network.parameters(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self.optimiser = _optimiser(network, settings)
         weights = class_weights(data["train"]) if settings.balance_classes else {}
         self.weights = _on(self.device, weights)
         self._t_min = t_min
@@ -295,6 +291,14 @@ def choose_device(settings: TrainingSettings) -> torch.device:
     if settings.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(settings.device)
+
+
+def _optimiser(network: Network, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Return what steps the weights."""
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimiser == "ranger":
+        return Ranger(network.parameters(), lr=rate, weight_decay=decay)
+    return torch.optim.Adam(network.parameters(), lr=rate, weight_decay=decay, fused=True)
 
 
 def _test_score(logits: Mapping[str, Tensor], data: Sequences, by: str) -> float:
