@@ -98,6 +98,7 @@ class Annotation:
         whole = np.concatenate([[0.0], np.cumsum(self.columns[name])])
         start, end = (t - self.t_start + half for half in (-length_s / 2, length_s / 2))
         mean = (np.interp(end, edges, whole) - np.interp(start, edges, whole)) / length_s
+        mean = mean.round(9)  # rounding of a long sum must not lead beyond the scale
         found: Floats = np.where((start >= -_HAIR) & (end <= edges[-1] + _HAIR), mean, np.nan)
         return found
 

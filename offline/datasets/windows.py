@@ -86,7 +86,7 @@ def read_windows(
     hop_s : float
         Distance of the windows to keep. A grid is absolute, so those kept are the very windows
         that the runtime sees at these times, on whatever hop. Of windows that frames close, one of
-        ``hop_s / spec.hop_s`` is kept.
+        ``hop_s / spec.hop_s`` is kept, counted from the trial's beginning: the same of everybody.
     scaling : Scaling
         What a paper does to the frames of the whole recording.
 
@@ -104,7 +104,10 @@ def read_windows(
     with _opened(recording, spec, scaling) as source:
         for window in open_windows(source, spec if by_frame else replace(spec, hop_s=hop_s)):
             place = _place(recording, window.t_start + shift_s, window.t_end + shift_s)
-            if place is not None and window.index % every == 0 and _usable(window, spec):
+            if place is None or not _usable(window, spec):
+                continue
+            offset_s = window.t_end + shift_s - recording.trials[place[0]].t_start
+            if round(offset_s / spec.hop_s) % every == 0:
                 kept.append(window)
                 trials.append(place[0])
                 rests.append(place[1])
