@@ -2,9 +2,14 @@
 
 An XDF file keeps what each stream said. To replay a session bit for bit one must also know in which
 order, and when, the engine got it: that is the *arrivals* stream, one row an event.
+
+Volumes are not in the XDF file. Each is a NIfTI file in a folder beside it, and the stream of
+volumes holds one JSON sample a volume: its header (see `rtaffect.core.volume_message`), the file's
+name and sha256.
 """
 
 from enum import IntEnum
+from pathlib import Path
 
 FORMAT = 1
 """Version of this layout; a recording of a later one is refused."""
@@ -34,3 +39,13 @@ class ArrivalKind(IntEnum):
     OFFSET = 1  # value is the clock offset in seconds
     TICK = 2
     STREAM_EVENT = 3  # the next sample of the events stream
+
+
+def volumes_folder(recording: Path) -> Path:
+    """Return where the volumes of a recording are: ``session_volumes`` of ``session.xdf``."""
+    return recording.with_name(f"{recording.stem}_volumes")
+
+
+def volume_file(number: int) -> str:
+    """Return the name of the file of a recording's volume, counted from 0 as they arrived."""
+    return f"{number:06d}.nii"

@@ -86,17 +86,23 @@ def encode_info(info: StreamInfo) -> list[bytes]:
 
 def encode_volume(volume: VolumeMessage) -> list[bytes]:
     """Return the frames of one volume."""
-    data = np.ascontiguousarray(volume.data)
+    header = describe_volume(volume).encode()
+    return [VOLUME_TOPIC, header, np.ascontiguousarray(volume.data).tobytes()]
+
+
+def describe_volume(volume: VolumeMessage, **also: str) -> str:
+    """Return the header of one volume, as JSON, with what else is to be said of it."""
     content = {
         "schema": SCHEMA,
         "index": volume.index,
         "run": volume.run,
         "stamp_s": volume.stamp_s,
-        "shape": data.shape,
-        "dtype": data.dtype.str,
+        "shape": volume.data.shape,
+        "dtype": volume.data.dtype.str,
         "affine": volume.affine.tolist(),
+        **also,
     }
-    return [VOLUME_TOPIC, json.dumps(content, allow_nan=False).encode(), data.tobytes()]
+    return json.dumps(content, allow_nan=False)
 
 
 def decode(frames: Sequence[bytes]) -> VolumeMessage | StreamInfo:

@@ -22,7 +22,16 @@ from rtaffect.core.errors import RecordingError
 from rtaffect.core.estimate import Estimate, as_jsonable
 from rtaffect.core.health import Health
 from rtaffect.core.sinks import Matrix, Timing
-from rtaffect.core.streams import Chunk, ClockOffset, Event, StreamEvent, StreamInfo
+from rtaffect.core.streams import (
+    Chunk,
+    ClockOffset,
+    Event,
+    StreamEvent,
+    StreamInfo,
+    VolumeChunk,
+)
+from rtaffect.core.volume_message import VOLUME_MODALITY
+from rtaffect.publish.volume_files import VolumeFiles
 from rtaffect.publish.xdf_writer import XdfWriter
 from rtaffect.version import __version__
 
@@ -35,7 +44,8 @@ class Recorder:
 
     Raw samples with raw stamps and the sender's own sample type; clock offsets, so that every XDF
     reader aligns the streams; the order and time in which everything reached the engine (see
-    `rtaffect.core.arrivals`); estimates and stream events as JSON.
+    `rtaffect.core.arrivals`); estimates and stream events as JSON. Volumes go to a folder beside
+    the file, as NIfTI.
 
     Parameters
     ----------
@@ -50,8 +60,9 @@ class Recorder:
     Raises
     ------
     RecordingError
-        The file exists or cannot be written. Also raised, once, by the call at which a disk fails:
-        what was flushed until then remains readable, and later calls write nothing.
+        The file or the folder of its volumes exists or cannot be written. Also raised, once, by the
+        call at which a disk fails: what was flushed until then remains readable, and later calls
+        write nothing.
 
     Notes
     -----
@@ -64,6 +75,7 @@ class Recorder:
     ) -> None:
         self.path = path
         self._infos = dict(infos)
+        self._volumes = VolumeFiles(path) if VOLUME_MODALITY in infos else None
         self._numbers = {modality: i for i, modality in enumerate(infos, start=1)}
         own = range(len(infos) + 1, len(infos) + 5)
         self._session, self._arrivals, self._events, self._estimates = own
@@ -104,6 +116,8 @@ class Recorder:
         with self._disk():
             self._begin(event.t_received)
             match event:
+                case VolumeChunk():
+                    self._on_chunk(self._on_disk(event))
                 case Chunk():
                     self._on_chunk(event)
                 case ClockOffset():
@@ -151,10 +165,18 @@ class Recorder:
             self._begin(0.0)
             for modality, info in self._infos.items():
                 if modality not in self._described:  # never delivered: described all the same
-                    self._describe(modality, np.dtype(object if info.is_text else np.float32))
+                    is_text = info.is_text or modality == VOLUME_MODALITY
+                    self._describe(modality, np.dtype(object if is_text else np.float32))
             self._flush()
             self._xdf.footers()
             self._file.close()
+
+    def _on_disk(self, volume: VolumeChunk) -> Chunk:
+        """Write a volume to its file, and return what its stream says of it."""
+        self._number(volume.modality)
+        assert self._volumes is not None, "volumes come under one modality"
+        kept = np.array([[self._volumes.write(volume)]], dtype=object)
+        return Chunk(volume.modality, kept, volume.stamps_s, volume.t_received)
 
     def _on_chunk(self, chunk: Chunk) -> None:
         number = self._number(chunk.modality)
@@ -207,6 +229,8 @@ class Recorder:
 
     def _describe(self, modality: str, dtype: np.dtype[Any]) -> None:
         info = self._infos[modality]
+        if modality == VOLUME_MODALITY:
+            info = dataclasses.replace(info, ch_names=("json",), units=("",))
         self._xdf.add_stream(
             self._numbers[modality],
             name=info.name,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from rtaffect.core.streams import (
     StreamState,
     Tick,
 )
+from rtaffect.core.volume_message import VOLUME_MODALITY
 from rtaffect.sources.recorded import RecordedStream
+from rtaffect.sources.volume_files import RecordedVolumes
 from rtaffect.sources.xdf_file import XdfStream
 
 
@@ -81,6 +84,7 @@ class SessionRecording:
         except (KeyError, IndexError, ValueError, TypeError) as error:
             msg = f"{path} lacks what a recording of rtaffect holds ({error!r}). Is it damaged?"
             raise RecordingError(msg) from error
+        self._volumes = RecordedVolumes(path)
         self._streams = {number: by_number.get(number) for number in self._infos}
         self._check_rows()
         t_received = self._rows["t_received"]
@@ -151,6 +155,9 @@ class SessionRecording:
     def _chunk(self, number: int, start: int, stop: int, modality: str, t_received: float) -> Chunk:
         stream = self._streams[number]
         assert stream is not None
+        if self._infos[number].modality == VOLUME_MODALITY:
+            volume = self._volumes.read(stream.data[0, start], t_received)
+            return replace(volume, modality=modality, stamps_s=stream.stamps_s[start:stop])
         samples = np.ascontiguousarray(stream.data[:, start:stop])
         return Chunk(modality, samples, stream.stamps_s[start:stop], t_received)
 
@@ -171,7 +178,10 @@ class SessionRecording:
                 holds.append(len(arrived) == 0)
             else:
                 holds.append(arrived.sum() <= len(stream.stamps_s))
-                holds.append(len(stream.data) == self._infos[number].n_channels)
+                is_volume = self._infos[number].modality == VOLUME_MODALITY
+                n_channels = 1 if is_volume else self._infos[number].n_channels
+                holds.append(len(stream.data) == n_channels)
+                holds.append(not is_volume or (arrived == 1).all())
         if not all(holds):
             msg = f"{self.path} is damaged: its arrivals do not fit what else is in it."
             raise RecordingError(msg)
@@ -200,11 +210,13 @@ def _recorded(
 ) -> RecordedStream:
     n_times = 0 if stream is None else len(stream.stamps_s)
     dtype = "text" if info.is_text or stream is None else stream.data.dtype.name
+    if info.modality == VOLUME_MODALITY:
+        dtype = "volumes"
     return RecordedStream(
         name=info.name,
         stype=info.stype,
         source_id=info.source_id,
-        n_channels=info.n_channels,
+        n_channels=max(1, info.n_channels),  # volumes have none, and one sample each
         sfreq=info.sfreq,
         dtype=dtype,
         ch_names=info.ch_names,

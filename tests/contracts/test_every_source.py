@@ -52,6 +52,7 @@ HELPERS = {
     "recorded_choice": "which recorded stream is meant",
     "xdf_file": "pyxdf's edge, of recording.py",
     "xdf_clock": "offsets of XDF files",
+    "volume_files": "volumes beside our own recordings",
 }
 TICK_S = 0.25
 
