@@ -99,7 +99,7 @@ class RoiPublisher:
         """
         self._sender.push(Chunk(ROI, values[:, None], np.array([t_acq]), t_acq))
 
-    def say(self, kind: str, t: float, **fields: object) -> None:
+    def say(self, kind: str, stamp_s: float, **fields: object) -> None:
         """Send one JSON object on the stream beside the frames.
 
         Parameters
@@ -107,14 +107,14 @@ class RoiPublisher:
         kind : str
             What it tells: ``"frame"``, ``"run_start"``, ``"run_end"``, ``"dropped"``, ``"note"``
             or ``"health"``.
-        t : float
+        stamp_s : float
             The object's stamp on LSL's clock; of a frame, that of the frame.
         **fields : object
             The rest; NaN becomes null.
         """
         text = json.dumps(wire.plain({"kind": kind, **fields}), allow_nan=False)
         data = np.array([[text]], dtype=object)
-        self._sender.push(Chunk(META, data, np.array([t]), t))
+        self._sender.push(Chunk(META, data, np.array([stamp_s]), stamp_s))
 
     def close(self) -> None:
         """End both streams."""

@@ -229,6 +229,8 @@ class ScannerProcess:
                 )
             )
             self.stages.add(Stage.VOLUME, self._clock() - t_begin)
+        if frame.n_missing:
+            self._tell(f"{_missing(frame)} did not come in time.")
         self.progress.run, self.progress.index = frame.run, item.index
         self.progress.n_frames += 1
         self.progress.n_missing += frame.n_missing
@@ -334,3 +336,8 @@ class ScannerProcess:
             self._told.add(text)
             self._tell(text)
             self._say("note", self._clock(), text=text)
+
+
+def _missing(frame: Frame) -> str:
+    first, last = frame.acquired.index - frame.n_missing, frame.acquired.index - 1
+    return f"Volume {first}" if first == last else f"Volumes {first} to {last}"
