@@ -20,7 +20,8 @@ from rtaffect.core.streams import Event, Source
 from rtaffect.core.window import Window
 from rtaffect.decode.decoder import Decoded, Decoder
 from rtaffect.decode.fusion import Fusion
-from rtaffect.windows import WindowChain
+from rtaffect.frame_windows import FrameChain
+from rtaffect.windows import WindowChain, open_chain
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class _Lane:
     """One decoder with its windows."""
 
     decoder: Decoder
-    chain: WindowChain
+    chain: WindowChain | FrameChain
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ class Engine:
         self._lanes = [
             _Lane(
                 decoder,
-                WindowChain(
+                open_chain(
                     decoder.bundle.manifest.windows,
                     source.infos,
                     interpolate=decoder.bundle.manifest.windows.modalities
@@ -191,11 +192,16 @@ class Engine:
                 self._guard(sink, sink.on_estimate, each, timing)
 
     def _matrices(self, decoder: Decoder, window: Window, decoded: Decoded) -> list[Matrix]:
-        modalities = decoder.bundle.manifest.windows.modalities
-        ch_names = tuple(modalities["eeg"].ch_names) if "eeg" in modalities else ()
+        manifest = decoder.bundle.manifest
+        labels = {name: tensor.labels for name, tensor in manifest.graphs.encoder.outputs.items()}
+        names = {modality: spec.ch_names for modality, spec in manifest.windows.modalities.items()}
         return [
             Matrix(
-                decoder=decoder.name, name=name, t_end=window.t_end, data=data, ch_names=ch_names
+                decoder=decoder.name,
+                name=name,
+                t_end=window.t_end,
+                data=data,
+                ch_names=names.get(labels[name], ()),
             )
             for name, data in decoded.matrices.items()
         ]

@@ -9,19 +9,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from rtaffect.core.spec import SignalSpec, WindowSpec
+from rtaffect.core.spec import GRID, WindowSpec
+from rtaffect.core.spec_checks import MAX_VALUES, window_problems
 
 SCHEMA_VERSION: Literal[1] = 1
 """Changes whenever an older reader would misread a newer manifest."""
 
-MAX_VALUES = 1 << 26
-"""Numbers in one array that a manifest can make the runtime keep: 256 MiB, far beyond any model."""
-
 REST, HAS_REST = "rest", "has_rest"
 """The encoder's inputs that take a baseline, and 1 where there is one (only where it may lack)."""
-
-MAX_BANDS_ORDER = 8
-"""Beyond it a narrow band-pass filter is no longer stable in float64."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 """A name that is safe in a topic, a file name and a shell."""
@@ -296,7 +291,7 @@ class Manifest(_Part):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        problems = [*_window_problems(self.windows), *_graph_problems(self)]
+        problems = [*window_problems(self.windows), *_graph_problems(self)]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -305,8 +300,8 @@ class Manifest(_Part):
 def explain(error: ValidationError) -> list[str]:
     """Return one line for each thing that is wrong with a manifest.
 
-    The two kinds of modality are tried one after the other; what the other kind would have wanted
-    is left out.
+    The kinds of modality are tried one after the other; what other kinds would have wanted is left
+    out.
     """
     details = error.errors(include_url=False)
     wrong_kinds = [
@@ -318,69 +313,15 @@ def explain(error: ValidationError) -> list[str]:
         f"{'.'.join(str(part) for part in e['loc']) or 'manifest'}: {e['msg']}"
         for e in details
         if not any(e["loc"][: len(prefix)] == prefix for prefix in wrong_kinds)
-    ] or ["windows.modalities: kind must be 'signal' or 'frames'"]
-
-
-def _window_problems(windows: WindowSpec) -> list[str]:
-    problems = []
-    if windows.max_wait_s < 0 or windows.stale_s <= 0:
-        problems.append(
-            "windows.max_wait_s must be at least 0 and windows.stale_s above 0, "
-            f"got {windows.max_wait_s} s and {windows.stale_s} s"
-        )
-    kept_s = windows.window_s + windows.max_wait_s + windows.stale_s
-    if not (
-        windows.hop_s > 0 and windows.window_s > 0 and _is_whole(windows.window_s / windows.hop_s)
-    ):
-        problems.append(
-            "windows.window_s must be a whole number of hops, "
-            f"got {windows.window_s} s and {windows.hop_s} s"
-        )
-    for modality, spec in windows.modalities.items():
-        where = f"windows.modalities.{modality}"
-        if not spec.ch_names or len(set(spec.ch_names)) != len(spec.ch_names):
-            problems.append(f"{where}.ch_names must be one or more different names")
-        if not (spec.sfreq > 0 and _is_whole(spec.sfreq * windows.window_s)):
-            problems.append(
-                f"{where}.sfreq must give a whole number of samples a window, got {spec.sfreq} Hz"
-            )
-        if kept_s * spec.sfreq * spec.n_rows > MAX_VALUES:
-            problems.append(f"{where} must not have more than {MAX_VALUES} samples to keep")
-        if isinstance(spec, SignalSpec) and not 0 < spec.resample_half_s <= windows.window_s:
-            problems.append(
-                f"{where}.resample_half_s must be above 0 and at most window_s, "
-                f"got {spec.resample_half_s} s"
-            )
-        if isinstance(spec, SignalSpec) and spec.highpass_hz * 2 >= spec.sfreq:
-            problems.append(
-                f"{where}.highpass_hz must lie below half of sfreq, got {spec.highpass_hz} Hz"
-            )
-        if isinstance(spec, SignalSpec):
-            problems += [f"{where}.{problem}" for problem in _bank_problems(spec)]
-    if not windows.modalities or all(spec.optional for spec in windows.modalities.values()):
-        problems.append("windows.modalities must hold at least one that is not optional")
-    return problems
-
-
-def _bank_problems(spec: SignalSpec) -> list[str]:
-    problems = []
-    if not 1 <= spec.bands_order <= MAX_BANDS_ORDER:
-        problems.append(f"bands_order must be from 1 to {MAX_BANDS_ORDER}, got {spec.bands_order}")
-    bands = list(spec.bands_hz.values())
-    if not all(0 < low < high < spec.sfreq / 2 for low, high in bands):
-        problems.append(
-            f"bands_hz must hold edges between 0 and half of sfreq, the lower first, got {bands}"
-        )
-    # Rows follow the bands; JSON that some tool has sorted by name must not change them.
-    if bands != sorted(bands) or len(set(bands)) < len(bands):
-        problems.append(f"bands_hz must hold different bands in rising order, got {bands}")
-    return problems
+    ] or ["windows.modalities: kind must be 'signal', 'frames', 'roi' or 'volume'"]
 
 
 def _graph_problems(manifest: Manifest) -> list[str]:
     problems = []
     if manifest.slices.t_min > manifest.slices.t_max:
         problems.append("slices.t_min must not exceed slices.t_max")
+    if manifest.windows.closes != GRID and manifest.slices.t_max != 1:
+        problems.append("slices.t_max must be 1 where frames close windows")
     shapes = {"slices": (manifest.slices.t_max, *manifest.slices.shape)}
     for name, tensor in manifest.graphs.encoder.inputs.items():
         shapes[f"graphs.encoder.inputs.{name}"] = tuple(1 if n is None else n for n in tensor.shape)
@@ -449,7 +390,3 @@ def _rest_problems(manifest: Manifest) -> list[str]:
     if taken := {REST, HAS_REST, "baseline"} & set(manifest.windows.modalities):
         problems.append(f"windows.modalities must not be called {', '.join(sorted(taken))}")
     return problems
-
-
-def _is_whole(number: float) -> bool:
-    return abs(number - round(number)) < 1e-9

@@ -1,40 +1,35 @@
 """The one chain from chunks to windows: live, in replay and in training.
 
 A window ``[t_end - window_s, t_end)`` closes when every stream that it waits for has passed
-``t_end``, or when ``max_wait_s`` ran out. Nothing here reads a clock: time is what the events say,
-so the same events give the same windows, bit for bit.
+``t_end``, or when ``max_wait_s`` ran out. What a scanner acquires has a chain of its own, see
+`rtaffect.frame_windows`; `open_chain` makes the one that a spec asks for.
 """
 
 import math
 from collections.abc import Collection, Iterator, Mapping
 
-import numpy as np
-
+from rtaffect.chain import LEAP_S, Chain, nothing
 from rtaffect.core.errors import BundleError
-from rtaffect.core.health import StreamHealth
-from rtaffect.core.spec import FrameSpec, ModalitySpec, SignalSpec, WindowSpec
-from rtaffect.core.streams import (
-    Chunk,
-    ClockOffset,
-    Event,
-    Source,
-    StreamEvent,
-    StreamInfo,
-    StreamState,
-    Tick,
+from rtaffect.core.spec import (
+    GRID,
+    FrameSpec,
+    ModalitySpec,
+    RoiSpec,
+    SignalSpec,
+    VolumeSpec,
+    WindowSpec,
 )
-from rtaffect.core.window import Flag, ModalityWindow, Window
+from rtaffect.core.streams import Source, StreamInfo
+from rtaffect.core.window import Window
+from rtaffect.frame_windows import FrameChain
 from rtaffect.signal.blocks import BLOCKS_PER_S
 from rtaffect.signal.frames import FrameTrack
 from rtaffect.signal.signals import SignalTrack
-from rtaffect.signal.timeline import Break
-from rtaffect.signal.track import Track
-
-LEAP_S = 600.0  # nobody asks for every window of a longer silence: a machine slept, a file pauses
+from rtaffect.signal.track import GridTrack
 
 
-class WindowChain:
-    """Turns events into the windows of one decoder.
+class WindowChain(Chain[GridTrack]):
+    """Turns events into the windows of one decoder, on the absolute grid.
 
     Parameters
     ----------
@@ -61,76 +56,42 @@ class WindowChain:
         interpolate: Collection[str] = (),
     ) -> None:
         check_spec(spec)
-        self.spec = spec
-        self._keep_s = spec.window_s + spec.max_wait_s + spec.stale_s + 1.0
-        self._tracks: dict[str, Track] = {}
-        for modality, wanted in spec.modalities.items():
-            if modality in infos:
-                self._tracks[modality] = _track(
+        keep_s = spec.window_s + spec.max_wait_s + spec.stale_s + 1.0
+        super().__init__(
+            spec,
+            {
+                modality: _track(
                     wanted,
                     infos[modality],
-                    keep_s=self._keep_s,
+                    keep_s=keep_s,
                     hop_s=spec.hop_s,
                     interpolate=modality in interpolate,
                 )
-        self._state: dict[str, StreamState | None] = dict.fromkeys(self._tracks)
-        self._t_heard: dict[str, float] = {}
-        self._index: int | None = None
-        self._now = -math.inf
-
-    def push(self, event: Event) -> list[Window]:
-        """Take one event; return the windows that it closes, in order."""
-        now = max(self._now, event.t_received)
-        self._now = now
-        if self._index is None:
-            self._index = math.floor(now / self.spec.hop_s) + 1
-            self._t_heard = dict.fromkeys(self._tracks, now)
-        windows = self._leap() if now - self._index * self.spec.hop_s > LEAP_S else []
-        windows += self._close()
-        if isinstance(event, Tick) or (track := self._tracks.get(event.modality)) is None:
-            return windows
-        match event:
-            case Chunk():
-                self._t_heard[event.modality] = now
-                for _ in track.push(event):
-                    windows += self._close()
-            case ClockOffset():
-                track.offset(event)
-            case StreamEvent(state=StreamState.LOST | StreamState.REFUSED as state):
-                self._state[event.modality] = state
-                track.interrupt(Break.LOST)
-            case StreamEvent(state=StreamState.RECOVERED):
-                self._state[event.modality] = None
-                self._t_heard[event.modality] = now
-        windows += self._close()
-        return windows
-
-    def health(self, now: float) -> dict[str, StreamHealth]:
-        """Return how each stream of this decoder is doing at `now` (runtime clock)."""
-        return {name: self._stream_health(name, now) for name in self._tracks}
-
-    def notes(self) -> tuple[str, ...]:
-        """Return what is wrong with single channels right now, in words."""
-        return tuple(
-            f"{modality}: {', '.join(track.faults)}"
-            for modality, track in self._tracks.items()
-            if track.faults
+                for modality, wanted in spec.modalities.items()
+                if modality in infos
+            },
         )
+        self._index = 0
 
-    def _leap(self) -> list[Window]:
-        """Return the first window of a long silence, and go on behind the last."""
-        assert self._index is not None
-        first = self._window(self._index, self._index * self.spec.hop_s)
-        self._index = math.floor((self._now - self.spec.max_wait_s) / self.spec.hop_s)
-        return [first]
+    def _begin(self, now: float) -> None:
+        self._index = math.floor(now / self.spec.hop_s) + 1
+
+    def _advance(self) -> Iterator[Window]:
+        """Close what is complete; of a very long silence, the first window and the last."""
+        if self._now - self._index * self.spec.hop_s > LEAP_S:
+            yield self._window(self._index, self._index * self.spec.hop_s)
+            self._index = math.floor((self._now - self.spec.max_wait_s) / self.spec.hop_s)
+        yield from self._close()
+
+    def _reached(self, modality: str) -> Iterator[Window]:  # noqa: ARG002 - any may be the last
+        return self._close()
 
     def _close(self) -> Iterator[Window]:
-        while self._index is not None:
-            t_end = self._index * self.spec.hop_s
-            if self._now < t_end or not self._is_complete(t_end):
-                return
+        t_end = self._index * self.spec.hop_s
+        while self._now >= t_end and self._is_complete(t_end):
             yield self._window(self._index, t_end)
             self._index += 1
+            t_end = self._index * self.spec.hop_s
 
     def _is_complete(self, t_end: float) -> bool:
         if self._now >= t_end + self.spec.max_wait_s:
@@ -140,50 +101,26 @@ class WindowChain:
             for modality, track in self._tracks.items()
         )
 
-    def _is_silent(self, modality: str) -> bool:
-        return (
-            self._state[modality] is not None
-            or self._now - self._t_heard[modality] > self.spec.stale_s
-        )
-
     def _window(self, index: int, t_end: float) -> Window:
         t_start = t_end - self.spec.window_s
-        parts: dict[str, ModalityWindow] = {}
-        for modality, wanted in self.spec.modalities.items():
-            track = self._tracks.get(modality)
-            if track is None:
-                n_times = round(self.spec.window_s * wanted.sfreq)
-                nothing = np.full((wanted.n_rows, n_times), np.nan, dtype=np.float32)
-                flags = frozenset({Flag.MISSING})
-                parts[modality] = ModalityWindow(nothing, False, 0.0, flags, math.nan)
-            else:
-                parts[modality] = track.window(t_start, t_end, silent=self._is_silent(modality))
+        parts = {
+            modality: self._tracks[modality].window(
+                t_start, t_end, silent=self._is_silent(modality)
+            )
+            if modality in self._tracks
+            else nothing(wanted, self.spec.window_s, ())
+            for modality, wanted in self.spec.modalities.items()
+        }
         return Window(index, t_start, t_end, self._now, parts)
 
-    def _stream_health(self, modality: str, now: float) -> StreamHealth:
-        track = self._tracks[modality]
-        state = self._state[modality]
-        if state is not None:
-            word = state.value
-        elif math.isnan(track.t_newest):
-            word = "waiting"
-        else:
-            word = "stale" if self._is_silent(modality) else "ok"
-        sfreq_hz, nominal_hz = track.measured_sfreq, track.info.sfreq
-        drift = (sfreq_hz / nominal_hz - 1.0) * 1e6 if nominal_hz > 0 else math.nan
-        counts = track.counts
-        return StreamHealth(
-            state=word,
-            n_samples=counts.n_samples,
-            sfreq_hz=sfreq_hz,
-            drift_ppm=drift,
-            offset_s=track.offset_s,
-            n_gaps=counts.n_gaps,
-            n_missing=counts.n_missing,
-            n_backward=counts.n_backward,
-            n_nonfinite=counts.n_nonfinite,
-            age_s=now - track.t_newest,
-        )
+
+def open_chain(
+    spec: WindowSpec, infos: Mapping[str, StreamInfo], *, interpolate: Collection[str] = ()
+) -> WindowChain | FrameChain:
+    """Return the chain that makes such windows, as `WindowChain` and `FrameChain` describe it."""
+    if spec.closes == GRID:
+        return WindowChain(spec, infos, interpolate=interpolate)
+    return FrameChain(spec, infos)
 
 
 def open_windows(
@@ -203,9 +140,9 @@ def open_windows(
     Yields
     ------
     Window
-        In order of ``t_end``, one every hop from the source's first event on.
+        In order: one every hop from the source's first event on, or one every frame.
     """
-    chain = WindowChain(spec, source.infos, interpolate=interpolate)
+    chain = open_chain(spec, source.infos, interpolate=interpolate)
     for event in source.events():
         yield from chain.push(event)
 
@@ -240,9 +177,15 @@ def _is_whole(value: float) -> bool:
 
 def _track(
     spec: ModalitySpec, info: StreamInfo, *, keep_s: float, hop_s: float, interpolate: bool
-) -> Track:
+) -> GridTrack:
     match spec:
         case SignalSpec():
             return SignalTrack(spec, info, keep_s=keep_s, hop_s=hop_s, interpolate=interpolate)
         case FrameSpec():
             return FrameTrack(spec, info, keep_s=keep_s)
+        case RoiSpec() | VolumeSpec():
+            msg = (
+                f"windows.closes must name {info.modality!r}, whose frames close windows, "
+                f"got {GRID!r}."
+            )
+            raise BundleError(msg)

@@ -120,6 +120,9 @@ class Estimate:
         How many windows the answer rests on; 0 without an answer.
     bundle_digest : str
         sha256 of the model's manifest.
+    lag_s : float
+        The answer speaks of so many seconds before the window: above 0 where blood flow is what
+        was measured.
     """
 
     decoder: str
@@ -132,6 +135,7 @@ class Estimate:
     contributions: Mapping[str, float]
     n_slices: int
     bundle_digest: str
+    lag_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,6 +218,7 @@ class Decoder:
             contributions={self.name: 1.0},
             n_slices=len(run),
             bundle_digest=self.bundle.digest,
+            lag_s=self.bundle.manifest.windows.lag_s,
         )
 
     def _no_answer(self, window: Window) -> Estimate:
@@ -238,6 +239,7 @@ class Decoder:
             contributions={},
             n_slices=0,
             bundle_digest=self.bundle.digest,
+            lag_s=self.bundle.manifest.windows.lag_s,
         )
 
     def _warm_up(self) -> None:

@@ -144,7 +144,7 @@ def require_new(path: Path) -> None:
 
 
 def _columns(bundles: Mapping[str, Bundle], fused: Sequence[FusedInfo]) -> dict[str, type]:
-    columns: dict[str, type] = {"decoder": str, "t_start": float, "t_end": float}
+    columns: dict[str, type] = {"decoder": str, "t_start": float, "t_end": float, "lag_s": float}
     scales = [
         (name, target.classes, target.edges)
         for bundle in bundles.values()
@@ -169,6 +169,7 @@ def _row(estimate: Estimate) -> dict[str, Any]:
         "decoder": estimate.decoder,
         "t_start": estimate.t_start,
         "t_end": estimate.t_end,
+        "lag_s": estimate.lag_s,
         "confidence": estimate.confidence,
         "n_slices": estimate.n_slices,
         "flags": " ".join(f"{modality}:{flag}" for modality, flag in estimate.flags),

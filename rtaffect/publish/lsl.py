@@ -172,7 +172,7 @@ class LslPublisher:
     The type is ``rtaffect-estimate``, the rate irregular, the stamp of a sample the end of its
     window, so that recorders keep estimates beside the signals. Channels, by target:
     ``<target>_expected`` and ``<target>_spread`` (ordered targets), ``<target>_p_<class>``; then
-    ``confidence``, ``n_slices`` and, by modality, ``<modality>_coverage`` and
+    ``confidence``, ``n_slices``, ``lag_s`` and, by modality, ``<modality>_coverage`` and
     ``<modality>_flags`` (a sum of the bits that the description lists under ``flag_bits``), and
     ``baseline_flags`` of a model that takes one. Targets without an answer are NaN.
 
@@ -251,6 +251,7 @@ def _channels(decoder: wire.DecoderInfo) -> Iterator[tuple[str, str]]:
             yield f"{name}_p_{word}", "probability"
     yield "confidence", "0..1"
     yield "n_slices", "count"
+    yield "lag_s", "s"
     for modality in decoder.modalities:
         yield f"{modality}_coverage", "0..1"
         yield f"{modality}_flags", "bits"
@@ -265,7 +266,7 @@ def _values(estimate: Estimate, decoder: wire.DecoderInfo) -> list[float]:
         if info.edges:
             values += [target.expected, target.spread] if target else [np.nan, np.nan]
         values += target.probabilities if target else [np.nan] * len(info.classes)
-    values += [estimate.confidence, estimate.n_slices]
+    values += [estimate.confidence, estimate.n_slices, estimate.lag_s]
     for modality in decoder.modalities:
         values += [estimate.coverage.get(modality, 0.0), _bits(estimate, modality)]
     return [*values, _bits(estimate, "baseline")] if decoder.takes_baseline else values

@@ -120,6 +120,7 @@ def estimate_body(estimate: Estimate) -> wire.Estimate:
         contributions=estimate.contributions,
         n_slices=estimate.n_slices,
         bundle_digest=estimate.bundle_digest,
+        lag_s=estimate.lag_s,
     )
 
 

@@ -1,5 +1,6 @@
 """Frames (facial features) held on a grid, so that a camera's own rate does not matter."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,16 +10,9 @@ from rtaffect.core.errors import MontageError
 from rtaffect.core.face_features import FRAME_QUALITY, MIN_CONFIDENCE
 from rtaffect.core.spec import FrameSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
-from rtaffect.signal.timeline import (
-    LARGEST,
-    MAX_AHEAD_S,
-    OFFSET_STEP_S,
-    Break,
-    ClockMap,
-    Floats,
-    TimelineCounts,
-)
-from rtaffect.signal.track import ARTIFACT, PRESENT, States, Track
+from rtaffect.signal.frame_stamps import FrameStamps
+from rtaffect.signal.timeline import LARGEST, Break, Floats, TimelineCounts
+from rtaffect.signal.track import ARTIFACT, PRESENT, GridTrack, States
 
 
 @dataclass(slots=True)
@@ -30,7 +24,7 @@ class _Frame:
     valid: bool
 
 
-class FrameTrack(Track):
+class FrameTrack(GridTrack):
     """Follows one stream of frames.
 
     Parameters
@@ -63,31 +57,27 @@ class FrameTrack(Track):
         self._quality = {
             name: info.ch_names.index(name) for name in FRAME_QUALITY if name in info.ch_names
         }
-        self._clock = ClockMap()
-        self._counts = TimelineCounts()
+        self._stamps = FrameStamps()
         self._frames: list[_Frame] = []
-        self._measured: list[float] = []
 
     @property
     def counts(self) -> TimelineCounts:
         """What the stream delivered so far."""
-        return self._counts
+        return self._stamps.counts
 
     @property
     def measured_sfreq(self) -> float:
         """Frames per second over the last frames; NaN before two."""
-        if len(self._measured) < 2:
-            return float("nan")
-        return (len(self._measured) - 1) / (self._measured[-1] - self._measured[0])
+        return self._stamps.measured_sfreq
 
     @property
     def offset_s(self) -> float:
         """Newest clock offset in seconds; NaN before the first."""
-        return self._clock.offset_s if self._clock.known else float("nan")
+        return self._stamps.offset_s
 
     def offset(self, event: ClockOffset) -> None:
         """Take a clock offset; a step means that the sender's clock was set."""
-        if abs(self._clock.update(event)) > OFFSET_STEP_S:
+        if self._stamps.offset(event):
             self.interrupt(Break.CLOCK)
 
     def interrupt(self, reason: Break) -> None:
@@ -98,25 +88,18 @@ class FrameTrack(Track):
 
     def push(self, chunk: Chunk) -> Iterator[None]:
         """Take frames one by one; yield after each, when windows may have become complete."""
-        stamps = self._clock.apply(chunk)
         data = chunk.data.astype(np.float64)
-        self._counts.n_samples += len(stamps)
-        for column, stamp_s in enumerate(stamps.tolist()):
-            if stamp_s > chunk.t_received + MAX_AHEAD_S or not stamp_s > self._newest():
-                self._counts.n_backward += 1
-                if stamp_s > chunk.t_received + MAX_AHEAD_S:
-                    self.interrupt(Break.CLOCK)
-                continue
-            self._place(stamp_s, data[:, column])
-            yield
-
-    def _newest(self) -> float:
-        return -np.inf if np.isnan(self.t_newest) else self.t_newest
+        for column, stamp_s in self._stamps.place(chunk):
+            if math.isnan(stamp_s):
+                self.interrupt(Break.CLOCK)
+            else:
+                self._place(stamp_s, data[:, column])
+                yield
 
     def _place(self, stamp_s: float, column: Floats) -> None:
         frame = column[self._picks]
         finite = bool((np.abs(frame) <= LARGEST).all())  # NaN and infinities are not
-        self._counts.n_nonfinite += not finite
+        self.counts.n_nonfinite += not finite
         trusted = all(
             column[at] >= (MIN_CONFIDENCE if name == "confidence" else 0.5)
             for name, at in self._quality.items()
@@ -128,7 +111,6 @@ class FrameTrack(Track):
         if m_stop / self.sfreq == stamp_s:
             self._resolve(m_stop + 1)
         self.t_newest = stamp_s
-        self._measured = [*self._measured[-63:], stamp_s]
 
     def _resolve(self, m_stop: int) -> None:
         """Write the grid up to (not including) ``m_stop`` from the frames known so far."""

@@ -25,14 +25,14 @@ from rtaffect.signal.timeline import (
     RegularTimeline,
     TimelineCounts,
 )
-from rtaffect.signal.track import ARTIFACT, BRIDGED, PRESENT, UNSETTLED, States, Track
+from rtaffect.signal.track import ARTIFACT, BRIDGED, PRESENT, UNSETTLED, GridTrack, States
 from rtaffect.signal.units import factors_to_microvolts
 
 MIN_RATE = 0.95
 """Of the model's rate: a slower signal lacks what the model looks at."""
 
 
-class SignalTrack(Track):
+class SignalTrack(GridTrack):
     """Follows one regularly sampled stream.
 
     Parameters
@@ -188,7 +188,7 @@ class SignalTrack(Track):
             self._condition(blocks)
 
     def window(self, t_start: float, t_end: float, *, silent: bool) -> ModalityWindow:
-        """Return the modality's part of ``[t_start, t_end)`` as it is known now; see `Track`."""
+        """Return the modality's part of ``[t_start, t_end)`` as it is known; see `GridTrack`."""
         self._catch_up()
         return super().window(t_start, t_end, silent=silent)
 

@@ -1,4 +1,4 @@
-"""What both kinds of stream share: grid samples with their state, read as part of a window."""
+"""What all kinds of stream share, and those that become samples on a grid with their states."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -22,31 +22,17 @@ ARTIFACT = np.uint8(8)
 
 
 class Track(ABC):
-    """One stream of one decoder, from chunks to the modality's part of a window.
+    """One stream of one decoder.
 
     Parameters
     ----------
     info : StreamInfo
         The stream.
-    sfreq : float
-        Rate of the grid in Hz.
-    n_rows : int
-        Rows that the model sees.
-    keep_s : float
-        How much of the past is kept, in seconds.
     """
 
-    def __init__(self, info: StreamInfo, *, sfreq: float, n_rows: int, keep_s: float) -> None:
+    def __init__(self, info: StreamInfo) -> None:
         self.info = info
-        self.sfreq = sfreq
         self.t_newest = float("nan")
-        self.m_reached = 0  # grid numbers below this are settled: present or absent for good
-        self.interpolated = False
-        capacity = int(np.ceil(keep_s * sfreq))
-        self._keep_s = keep_s
-        self._values = GridRing(n_rows, capacity, dtype=np.float32, fill=np.nan)
-        self._states = GridRing(1, capacity, dtype=np.uint8, fill=0)
-        self._m_first: int | None = None
         self._clock_breaks_s: list[float] = []
 
     @property
@@ -81,6 +67,46 @@ class Track(ABC):
     def interrupt(self, reason: Break) -> None:
         """End what is under way: the stream was lost, or its clock was set."""
 
+    def note_clock_break(self, t: float) -> None:
+        """Remember when the sender's clock was set (runtime clock)."""
+        self._clock_breaks_s = [*self._clock_breaks_s[-63:], t]
+
+    def standing_flags(self, t_start: float, t_end: float) -> set[Flag]:
+        """Return what is to be said of any window of ``[t_start, t_end)``."""
+        flags = set()
+        if any(t_start <= t < t_end for t in self._clock_breaks_s):
+            flags.add(Flag.CLOCK)
+        if self.info.simulated:
+            flags.add(Flag.SIMULATED)
+        return flags
+
+
+class GridTrack(Track):
+    """One stream from chunks to samples on a grid, and to the modality's part of a window.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        The stream.
+    sfreq : float
+        Rate of the grid in Hz.
+    n_rows : int
+        Rows that the model sees.
+    keep_s : float
+        How much of the past is kept, in seconds.
+    """
+
+    def __init__(self, info: StreamInfo, *, sfreq: float, n_rows: int, keep_s: float) -> None:
+        super().__init__(info)
+        self.sfreq = sfreq
+        self.m_reached = 0  # grid numbers below this are settled: present or absent for good
+        self.interpolated = False
+        capacity = int(np.ceil(keep_s * sfreq))
+        self._keep_s = keep_s
+        self._values = GridRing(n_rows, capacity, dtype=np.float32, fill=np.nan)
+        self._states = GridRing(1, capacity, dtype=np.uint8, fill=0)
+        self._m_first: int | None = None
+
     @abstractmethod
     def usable(self, coverage: float, states: States) -> bool:
         """Return whether the model may see a window of such samples."""
@@ -100,10 +126,6 @@ class Track(ABC):
         """Declare that grid numbers below ``m_stop`` will not come any more."""
         self.m_reached = max(self.m_reached, m_stop)
 
-    def note_clock_break(self, t: float) -> None:
-        """Remember when the sender's clock was set (runtime clock)."""
-        self._clock_breaks_s = [*self._clock_breaks_s[-63:], t]
-
     def window(self, t_start: float, t_end: float, *, silent: bool) -> ModalityWindow:
         """Return the modality's part of ``[t_start, t_end)`` as it is known now.
 
@@ -118,18 +140,15 @@ class Track(ABC):
         data = self._values.read(m_start, m_stop)
         states = self._states.read(m_start, m_stop)[0]
         flags = self._absences(m_start, states, silent=silent)
+        flags |= self.standing_flags(t_start, t_end)
         if (states & BRIDGED).any():
             flags.add(Flag.GAP)
         if (states & UNSETTLED).any():
             flags.add(Flag.WARMUP)
         if (states & ARTIFACT).any():
             flags.add(Flag.ARTIFACT)
-        if any(t_start <= t < t_end for t in self._clock_breaks_s):
-            flags.add(Flag.CLOCK)
         if self.interpolated:
             flags.add(Flag.INTERPOLATED)
-        if self.info.simulated:
-            flags.add(Flag.SIMULATED)
         coverage = float(np.count_nonzero(states == PRESENT)) / len(states)
         usable = self.usable(coverage, states)
         if not usable:

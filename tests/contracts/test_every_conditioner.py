@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtaffect.core.montages import EEG_15
-from rtaffect.core.spec import FrameSpec, QualitySpec, SignalSpec
+from rtaffect.core.spec import CleaningSpec, FrameSpec, QualitySpec, RoiSpec, SignalSpec
 from rtaffect.core.streams import Chunk, StreamInfo
+from rtaffect.signal.acquired import AcquiredTrack
 from rtaffect.signal.blocks import BLOCKS_PER_S, BlockCutter
 from rtaffect.signal.filters import CausalFilter, filter_bank, highpass
 from rtaffect.signal.frames import FrameTrack
@@ -20,8 +21,10 @@ from rtaffect.signal.montage import plan_montage
 from rtaffect.signal.quality import QualityMonitor
 from rtaffect.signal.reference import rereference
 from rtaffect.signal.resample import GridResampler
+from rtaffect.signal.roi_cleaning import RoiCleaner, RunningNormaliser
 from rtaffect.signal.signals import SignalTrack
 from rtaffect.signal.timeline import RegularTimeline
+from rtaffect.signal.volume_grid import VolumeGrid
 
 SIGNAL = Path(__file__).parents[2] / "rtaffect" / "signal"
 SFREQ = 256.0
@@ -144,6 +147,54 @@ def frame_track() -> Step:
     return tracked(FrameTrack(FrameSpec(ch_names=EEG_15), info, keep_s=4.0))
 
 
+def cleaned() -> Step:
+    """Each sample is a frame, each channel a region."""
+    cleaner = RoiCleaner(N_CHANNELS, CleaningSpec(window_s=0.06))
+    stamps_of = Stamps()
+
+    def run(samples: np.ndarray) -> np.ndarray:
+        pairs = zip(samples.T, stamps_of(samples).tolist(), strict=True)
+        frames = [cleaner.push(frame, stamp_s=stamp_s) for frame, stamp_s in pairs]
+        return np.array(frames).reshape(-1, N_CHANNELS).T
+
+    return Step(run=run, state=(cleaner,), any_cut=True, reset=cleaner.reset)
+
+
+def normalised() -> Step:
+    normaliser = RunningNormaliser(N_CHANNELS, variance_floor=0.01, clip=4.0)
+
+    def run(samples: np.ndarray) -> np.ndarray:
+        frames = [normaliser.push(frame) for frame in samples.T]
+        return np.array(frames).reshape(-1, N_CHANNELS).T
+
+    return Step(run=run, state=(normaliser,), any_cut=True, reset=normaliser.reset)
+
+
+def regridded() -> Step:
+    """Each sample is a volume."""
+    grid = VolumeGrid((2, 3, 2), None, of_shape=(5, 3, 1), of_affine=np.diag([3.0, 3.0, 4.0, 1.0]))
+
+    def run(samples: np.ndarray) -> np.ndarray:
+        return np.array([grid.resample(volume) for volume in samples.T]).reshape(-1, 12).T
+
+    return Step(run=run, state=(grid,), any_cut=True)
+
+
+def acquired_track() -> Step:
+    """Each sample is a frame, which closes a window; out comes the window's last sample."""
+    info = StreamInfo(modality="roi", name="scanner", stype="fMRI", ch_names=EEG_15, sfreq=0.0)
+    spec = RoiSpec(ch_names=EEG_15[::-1], sfreq=64.0, cleaning=CleaningSpec(window_s=0.06))
+    track = AcquiredTrack(spec, info, window_s=0.0625, hop_s=1 / SFREQ)
+    stamps_of = Stamps()
+
+    def run(samples: np.ndarray) -> np.ndarray:
+        chunk = Chunk("roi", samples, stamps_of(samples), stamps_of.now)
+        last = [track.window(track.t_newest, silent=False).data[:, -1] for _ in track.push(chunk)]
+        return np.array(last).reshape(-1, N_CHANNELS).T
+
+    return Step(run=run, state=(track,), any_cut=True)
+
+
 def tracked(track: SignalTrack | FrameTrack) -> Step:
     """One stream's whole chain; out come the grid samples that are settled for good."""
     stamps_of = Stamps()
@@ -192,7 +243,11 @@ EVERY: dict[str, tuple[str, Callable[[], Step]]] = {
     "timeline, blocks and resampler": ("timeline blocks resample", placed),
     "signals, from chunks to windows": ("signals track ring", signal_track),
     "signals with a filter bank": ("signals track ring filters", banked_signal_track),
-    "frames, from chunks to windows": ("frames track ring", frame_track),
+    "frames, from chunks to windows": ("frames frame_stamps track ring", frame_track),
+    "cleaning of regions": ("roi_cleaning", cleaned),
+    "normalising over a run": ("roi_cleaning", normalised),
+    "volumes on another grid": ("volume_grid", regridded),
+    "acquired frames, from chunks to windows": ("acquired frame_readers track", acquired_track),
 }
 """By name: the modules of signal/ that it stands for, and how one is made."""
 

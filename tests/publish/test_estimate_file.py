@@ -19,7 +19,7 @@ from rtaffect.publish.estimate_file import ROWS_PER_BATCH, EstimateFile
 
 TIMING = Timing(t_closed=10.25, t_decoded=10.251)
 COLUMNS = [
-    *("decoder", "t_start", "t_end"),
+    *("decoder", "t_start", "t_end", "lag_s"),
     *("valence_expected", "valence_spread", "valence_p_low", "valence_p_high"),
     *("arousal_expected", "arousal_spread", "arousal_p_low", "arousal_p_high"),
     *("confidence", "n_slices", "eeg_coverage", "face_coverage", "flags", "bundle_digest"),
@@ -47,6 +47,7 @@ def answer(t_end: float) -> Estimate:
         contributions={"tiny": 1.0},
         n_slices=2,
         bundle_digest="d" * 64,
+        lag_s=5.0,
     )
 
 
@@ -84,7 +85,7 @@ def as_row(estimate: Estimate) -> dict[str, object]:
     row: dict[str, object] = dict.fromkeys(COLUMNS)
     row |= {
         key: getattr(estimate, key)
-        for key in ("decoder", "t_start", "t_end", "confidence", "n_slices", "bundle_digest")
+        for key in "decoder t_start t_end lag_s confidence n_slices bundle_digest".split()
     }
     row["flags"] = " ".join(f"{modality}:{flag.value}" for modality, flag in estimate.flags)
     row |= {f"{modality}_coverage": share for modality, share in estimate.coverage.items()}

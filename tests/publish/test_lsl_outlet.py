@@ -169,6 +169,7 @@ def test_estimates_arrive_as_samples_that_the_description_explains() -> None:
     assert first["emotion_p_calm"] == 0.9
     assert "emotion_expected" not in first
     assert (first["confidence"], first["n_slices"], first["face_coverage"]) == (0.4, 4, 0.5)
+    assert first["lag_s"] == answer.lag_s
     bits = dict(word.split("=") for word in values["flag_bits"].split())
     assert first["face_flags"] == int(bits["gap"]) + int(bits["simulated"])
     assert second["eeg_flags"] == FLAG_BITS[Flag.MISSING] + FLAG_BITS[Flag.STALE]

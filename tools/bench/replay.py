@@ -13,7 +13,7 @@ from rtaffect.decode.decoder import Decoder
 from rtaffect.engine import Engine
 from rtaffect.publish.estimate_file import EstimateFile
 from rtaffect.sources.recording import open_recording
-from rtaffect.windows import WindowChain
+from rtaffect.windows import open_chain
 
 
 def best_of(n: int, work: Callable[[], object]) -> float:
@@ -46,7 +46,7 @@ def main() -> None:
 
         def chain() -> None:
             windows.clear()
-            made = WindowChain(bundle.manifest.windows, source.infos)
+            made = open_chain(bundle.manifest.windows, source.infos)
             for event in events:
                 windows.extend(made.push(event))
 

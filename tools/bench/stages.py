@@ -17,7 +17,7 @@ from rtaffect.decode.session import GraphRunner
 from rtaffect.publish.messages import estimate_body
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
-from rtaffect.windows import WindowChain
+from rtaffect.windows import open_chain
 
 BANDS_HZ = ((4, 8), (8, 10), (8, 12), (12, 30), (30, 45))
 CHAIN_S = 30.0
@@ -91,7 +91,7 @@ def main() -> None:
 
         def chain(cut: list[Event] = cut) -> None:
             windows.clear()
-            made = WindowChain(manifest.windows, source.infos)
+            made = open_chain(manifest.windows, source.infos)
             for event in cut:
                 windows.extend(made.push(event))
 
