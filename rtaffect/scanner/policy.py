@@ -120,7 +120,7 @@ class Policy:
         if run is None:
             run = yield from self._begin(item)
         elif item.run != run.name:
-            if run.is_alive(item.t_arrival) and self._is_double(item, run):
+            if self._is_double(item, run):
                 text = (
                     f"Volume {item.index} is of a second series that runs beside the first one; "
                     "only the first is used. Let the scanner send one of them alone."
@@ -156,8 +156,11 @@ class Policy:
         )
 
     def _is_double(self, item: Arrival, run: "_Run") -> bool:
-        near = abs(item.index - run.newest) <= self._spec.n_alongside
-        return near or item.run in run.doubles
+        """Return whether an arrival of another series brings what the run has or will have."""
+        known = item.run in run.doubles
+        if not run.is_alive(item.t_arrival):
+            return known and item.index <= run.newest
+        return known or abs(item.index - run.newest) <= self._spec.n_alongside
 
     def _starts_anew(self, item: Arrival, run: "_Run") -> bool:
         """Return whether a sender that does not name its runs has begun to count again."""
