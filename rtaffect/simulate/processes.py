@@ -40,6 +40,7 @@ class Stream(IntEnum):
     HEAD_MOTION = 17
     VOXELS = 18
     SCANNER = 19
+    MAGNET = 20
 
 
 def generator(key: Key, index: int) -> np.random.Generator:
