@@ -4,10 +4,12 @@ import math
 import struct
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from rtaffect.core.errors import ScannerError
+from rtaffect.scanner.acquired import TR_RANGE_S
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -169,6 +171,17 @@ class DicomTags:
             for item in value:
                 yield DicomTags(item, self.byte_order)
 
+    @property
+    def tr_s(self) -> float:
+        """Repetition time in seconds, or NaN where it is absent or impossible."""
+        tr_s = self.number(REPETITION_TIME_MS) / 1000.0
+        return tr_s if TR_RANGE_S[0] <= tr_s <= TR_RANGE_S[1] else math.nan
+
+    @property
+    def step_mm(self) -> float:
+        """Distance of slices in mm, or NaN."""
+        return self.number(SPACING_BETWEEN_SLICES, default=self.number(SLICE_THICKNESS))
+
     def seconds(self, tag: int) -> float:
         """Return the time of day of a TM or DT element, in seconds since midnight, or NaN."""
         text = next(iter(self.words(tag)), "").strip()
@@ -206,23 +219,6 @@ def read_tags(raw: bytes) -> DicomTags:
     return DicomTags(dataset, UNPACKED[syntax])
 
 
-class refusing:  # noqa: N801 - a verb, as contextlib's are
-    """Turns whatever pydicom stumbles over into a `ScannerError` that shows no value."""
-
-    def __init__(self) -> None:
-        self._quiet = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        self._quiet.__enter__()
-        warnings.simplefilter("ignore")  # their texts quote values
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self._quiet.__exit__()
-        if kind is not None and issubclass(kind, _STUMBLES):
-            msg = f"The file must be whole and valid DICOM; reading it failed ({kind.__name__})."
-            raise ScannerError(msg) from None
-
-
 _STUMBLES = (
     ArithmeticError,
     AttributeError,
@@ -236,3 +232,16 @@ _STUMBLES = (
     ValueError,
     struct.error,
 )
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn whatever pydicom stumbles over into a `ScannerError` that shows no value."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # their texts quote values
+        try:
+            yield
+        except _STUMBLES as error:
+            name = type(error).__name__
+            msg = f"The file must be whole and valid DICOM; reading it failed ({name})."
+            raise ScannerError(msg) from None
