@@ -1,4 +1,4 @@
-"""How large a volume may be, and of what its voxels may be: checked before it is allocated."""
+"""What a volume may be: how large, of which numbers, how often. Checked before it is allocated."""
 
 import math
 from collections.abc import Sequence
@@ -13,6 +13,9 @@ DTYPES = frozenset({"i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8"})
 MAX_SIDE = 1024
 MAX_BYTES = 1 << 28
 """Nobody's volume is larger; what claims to be is not a volume."""
+
+TR_RANGE_S = (0.1, 10.0)
+"""Repetition times that scanners have; a number above is read as milliseconds."""
 
 
 def check_header(shape: Sequence[int], dtype: np.dtype[np.generic], *, n_bytes: int) -> None:
@@ -46,3 +49,14 @@ def check_header(shape: Sequence[int], dtype: np.dtype[np.generic], *, n_bytes: 
             f"got {n_bytes}."
         )
         raise ScannerError(msg)
+
+
+def read_tr(value: float) -> float:
+    """Return a repetition time in seconds, whatever unit the sender has; NaN for an impossible one.
+
+    Senders do not agree on seconds or milliseconds, even those of one project.
+    """
+    for tr_s in (value, value / 1000.0):
+        if TR_RANGE_S[0] <= tr_s <= TR_RANGE_S[1]:
+            return tr_s
+    return math.nan

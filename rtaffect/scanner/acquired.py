@@ -1,6 +1,5 @@
 """What comes out of a scanner's software, whatever protocol carried it, and how large it may be."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -8,7 +7,14 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from rtaffect.core.voxels import DTYPES, MAX_BYTES, MAX_SIDE, check_header
+from rtaffect.core.voxels import (
+    DTYPES,
+    MAX_BYTES,
+    MAX_SIDE,
+    TR_RANGE_S,
+    check_header,
+    read_tr,
+)
 
 __all__ = [
     "DTYPES",
@@ -25,9 +31,6 @@ __all__ = [
     "check_header",
     "read_tr",
 ]
-
-TR_RANGE_S = (0.1, 10.0)
-"""Repetition times that scanners have; a number above is read as milliseconds."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -146,14 +149,3 @@ class ScannerInput(Protocol):
 
     def __exit__(self, *exc_info: object) -> None:
         """Close."""
-
-
-def read_tr(value: float) -> float:
-    """Return a repetition time in seconds, whatever unit the sender has; NaN for an impossible one.
-
-    Senders do not agree on seconds or milliseconds, even those of one project.
-    """
-    for tr_s in (value, value / 1000.0):
-        if TR_RANGE_S[0] <= tr_s <= TR_RANGE_S[1]:
-            return tr_s
-    return math.nan

@@ -16,11 +16,10 @@ from rtaffect.core.streams import StreamInfo
 from rtaffect.core.volume_message import VOLUME_MODALITY, VOLUME_STYPE
 from rtaffect.simulate.bold import SimulatedBold
 from rtaffect.simulate.participant import Participant
-from rtaffect.simulate.processes import FloatArray, Stream, generator
+from rtaffect.simulate.processes import FloatArray, Key, Stream, generator
 
 _HEAD = 0.42  # half-axes of the brain, as a share of the field of view
 _CENTRES_SEED = 6_436
-_AIR = 120.0  # mean value outside the head, in scanner units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +81,74 @@ class Parcellation:
         nibabel.save(image, path)
 
 
-class PaintedBold:
-    """Volumes whose regions have the means that `SimulatedBold` says.
+class Painter:
+    """Gives the regions of a volume the means that they are to have.
 
     Within a region voxels differ as tissue does, and each volume adds noise of its own; the means
-    stay, but for rounding to whole numbers.
+    stay.
+
+    Parameters
+    ----------
+    parcellation : Parcellation
+        Where the regions are.
+    key : tuple of int
+        What seeds the noise.
+    tissue, voxel_noise : float
+        Standard deviation of a voxel's own level, and of each volume's noise in each voxel, as a
+        share of the mean.
+    air : float
+        Size of what is outside the head.
+    """
+
+    def __init__(
+        self,
+        parcellation: Parcellation,
+        *,
+        key: Key,
+        tissue: float = 0.1,
+        voxel_noise: float = 0.02,
+        air: float = 120.0,
+    ) -> None:
+        self._shape = parcellation.shape
+        self._key = key
+        self._voxel_noise = voxel_noise
+        self._air = air
+        labels = parcellation.labels.ravel()
+        self._inside = np.flatnonzero(labels)
+        self._region = labels[self._inside].astype(np.int64) - 1
+        self._counts = np.bincount(self._region, minlength=parcellation.n_regions)
+        rng = np.random.default_rng((_CENTRES_SEED, len(labels)))
+        self._level = 1.0 + self._centred(tissue * rng.standard_normal(len(self._inside)))
+
+    def paint(self, means: FloatArray, number: int) -> FloatArray:
+        """Return volume `number` of a run, of the parcellation's shape.
+
+        Parameters
+        ----------
+        means : ndarray, shape (n_regions,)
+            What the means of its regions are to be.
+        number : int
+            Another volume has other noise.
+        """
+        rng = generator(self._key, number)
+        n_voxels = int(np.prod(self._shape))
+        volume = self._air * np.abs(rng.standard_normal(n_voxels, dtype=np.float32))
+        noise = rng.standard_normal(len(self._inside), dtype=np.float32).astype(np.float64)
+        painted = volume.astype(np.float64)
+        level = self._level + self._centred(self._voxel_noise * noise)
+        painted[self._inside] = means[self._region] * level
+        return painted.reshape(self._shape)
+
+    def _centred(self, values: FloatArray) -> FloatArray:
+        """Return values of voxels less their region's mean."""
+        sums = np.bincount(self._region, weights=values, minlength=len(self._counts))
+        means = sums / np.maximum(self._counts, 1)
+        centred: FloatArray = values - means[self._region]
+        return centred
+
+
+class PaintedBold:
+    """Volumes whose regions have the means that `SimulatedBold` says, but for rounding.
 
     Parameters
     ----------
@@ -94,19 +156,9 @@ class PaintedBold:
         Whose scan.
     parcellation : Parcellation
         Where the regions are; as many as the scan has.
-    tissue, voxel_noise : float
-        Standard deviation of a voxel's own level, and of each volume's noise in each voxel, as a
-        share of the mean.
     """
 
-    def __init__(
-        self,
-        bold: SimulatedBold,
-        parcellation: Parcellation | None = None,
-        *,
-        tissue: float = 0.1,
-        voxel_noise: float = 0.02,
-    ) -> None:
+    def __init__(self, bold: SimulatedBold, parcellation: Parcellation | None = None) -> None:
         self.bold = bold
         self.parcellation = parcellation or Parcellation(n_regions=bold.settings.n_regions)
         if self.parcellation.n_regions != bold.settings.n_regions:
@@ -115,33 +167,12 @@ class PaintedBold:
                 f"{bold.settings.n_regions}; they must be as many."
             )
             raise ValueError(msg)
-        self._voxel_noise = voxel_noise
-        labels = self.parcellation.labels.ravel()
-        self._inside = np.flatnonzero(labels)
-        self._region = labels[self._inside].astype(np.int64) - 1
-        self._counts = np.bincount(self._region, minlength=bold.settings.n_regions)
-        rng = np.random.default_rng((_CENTRES_SEED, len(labels)))
-        self._level = 1.0 + self._centred(tissue * rng.standard_normal(len(self._inside)))
+        self._painter = Painter(self.parcellation, key=bold.participant.key(Stream.VOXELS))
 
     def volume(self, number: int) -> npt.NDArray[np.int16]:
         """Return volume `number`, of the parcellation's shape."""
-        means = self.bold.frames(number, number + 1)[:, 0]
-        rng = generator(self.bold.participant.key(Stream.VOXELS), number)
-        shape = self.parcellation.shape
-        # Air is noise of the magnitude of a complex signal: Rayleigh, here by its cheap half.
-        volume = np.abs(_AIR * rng.standard_normal(int(np.prod(shape)), dtype=np.float32))
-        noise = rng.standard_normal(len(self._inside), dtype=np.float32).astype(np.float64)
-        level = self._level + self._centred(self._voxel_noise * noise)
-        volume[self._inside] = np.maximum(means[self._region] * level, 0.0)
-        voxels: npt.NDArray[np.int16] = np.rint(volume).astype(np.int16).reshape(shape)
-        return voxels
-
-    def _centred(self, values: FloatArray) -> FloatArray:
-        """Return values of voxels less their region's mean."""
-        sums = np.bincount(self._region, weights=values, minlength=len(self._counts))
-        means = sums / np.maximum(self._counts, 1)
-        centred: FloatArray = values - means[self._region]
-        return centred
+        painted = self._painter.paint(self.bold.frames(number, number + 1)[:, 0], number)
+        return np.rint(np.clip(painted, 0, np.iinfo(np.int16).max)).astype(np.int16)
 
 
 def volume_stream_info(participant: Participant, *, tr_s: float) -> StreamInfo:
