@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec
 
 from rtaffect.core.clock import Clock
+from rtaffect.core.conditioner import Conditioner
 from rtaffect.core.errors import RtaffectError
 from rtaffect.core.estimate import Estimate
 from rtaffect.core.health import Health, LatencyMeter, StreamHealth
@@ -65,7 +66,7 @@ class Summary:
     stages: dict[str, LatencyMeter] = field(
         default_factory=lambda: {
             name: LatencyMeter()
-            for name in ("queue", "windows", "decode", "fuse", "publish", "compute")
+            for name in ("queue", "condition", "windows", "decode", "fuse", "publish", "compute")
         }
     )
 
@@ -89,6 +90,8 @@ class Engine:
         Names of decoders whose missing channels may be rebuilt from their neighbours.
     fusion : Fusion or None
         Fuses the decoders' estimates; what it makes of one goes to the sinks right after it.
+    conditioner : Conditioner or None
+        What every chain's events pass first; sinks get what the source sent.
     """
 
     def __init__(
@@ -100,12 +103,14 @@ class Engine:
         clock: Clock | None = None,
         interpolate: Collection[str] = (),
         fusion: Fusion | None = None,
+        conditioner: Conditioner | None = None,
     ) -> None:
         self.source = source
         self.sinks = list(sinks)
         self.summary = Summary()
         self._clock = clock
         self._fusion = fusion
+        self._conditioner = conditioner
         self._lanes = [
             _Lane(
                 decoder,
@@ -141,9 +146,10 @@ class Engine:
         if self._clock is not None:
             self.summary.stages["queue"].add(max(0.0, self._clock() - event.t_received))
         self.summary.n_events += 1
+        seen = self._conditioned(event)
         for lane in self._lanes:
             t_0 = time.perf_counter()
-            windows = lane.chain.push(event)
+            windows = lane.chain.push(seen)
             if windows:
                 self.summary.stages["windows"].add(time.perf_counter() - t_0)
             for window in windows:
@@ -156,6 +162,15 @@ class Engine:
             health = self._health(event.t_received)
             for sink in list(self.sinks):
                 self._guard(sink, sink.on_health, health)
+
+    def _conditioned(self, event: Event) -> Event:
+        if self._conditioner is None:
+            return event
+        t_0 = time.perf_counter()
+        seen = self._conditioner.push(event)
+        if seen is not event:
+            self.summary.stages["condition"].add(time.perf_counter() - t_0)
+        return seen
 
     def _decode(self, decoder: Decoder, window: Window, began: float) -> None:
         watched = any(sink.wants_matrices(decoder.name) for sink in self.sinks)
@@ -252,6 +267,7 @@ class Engine:
             notes=(
                 *self.summary.failures,
                 *self._behind(),
+                *(self._conditioner.notes() if self._conditioner else ()),
                 *dict.fromkeys(note for lane in self._lanes for note in lane.chain.notes()),
             ),
         )

@@ -9,6 +9,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 
 from rtaffect.chain import LEAP_S, Chain, nothing
+from rtaffect.core.conditioner import Conditioner
 from rtaffect.core.errors import BundleError
 from rtaffect.core.spec import (
     GRID,
@@ -124,7 +125,11 @@ def open_chain(
 
 
 def open_windows(
-    source: Source, spec: WindowSpec, *, interpolate: Collection[str] = ()
+    source: Source,
+    spec: WindowSpec,
+    *,
+    interpolate: Collection[str] = (),
+    conditioner: Conditioner | None = None,
 ) -> Iterator[Window]:
     """Yield every window of a source.
 
@@ -136,6 +141,8 @@ def open_windows(
         The windows.
     interpolate : collection of str
         See `WindowChain`.
+    conditioner : Conditioner or None
+        What every event passes first.
 
     Yields
     ------
@@ -144,7 +151,7 @@ def open_windows(
     """
     chain = open_chain(spec, source.infos, interpolate=interpolate)
     for event in source.events():
-        yield from chain.push(event)
+        yield from chain.push(event if conditioner is None else conditioner.push(event))
 
 
 def check_spec(spec: WindowSpec) -> None:

@@ -35,7 +35,7 @@ IN_ECG = Beat((5.0, 25.0), energy_hz=6.0, side_s=0.06)
 doi:10.1109/TBME.1985.325532)."""
 
 IN_FIELD = Beat((1.5, 6.0), energy_hz=2.5, side_s=0.2)
-"""The pulse artifact of the electrodes themselves, all its waves as one, against alpha and drift."""
+"""The pulse artifact itself, all its waves as one, against alpha and drift."""
 
 GRID_HZ = 250.0  # how finely peaks are looked for, before a parabola refines them
 SETTLE_S = 0.3  # after which the filters have forgotten how the signal began
