@@ -158,13 +158,13 @@ class ByTriggers:
     def _begin(self, frame: Frame, series: Floats, tr_s: float) -> None:
         """Settle which pulse began which volume of a run, at its first frame."""
         wanted = frame.acquired.index + self._n_dummy
-        self._first = float(series[0])
-        self._first_number = 0
-        reached = int(_numbered(series, self._first, tr_s)[-1])
-        if reached < wanted:
-            expected = frame.acquired.t_arrival - self._delay_s - 0.5 * tr_s
-            nearest = int(np.argmin(np.abs(series - expected)))
-            self._first_number = wanted - int(_numbered(series, self._first, tr_s)[nearest])
+        t_arrival = frame.acquired.t_arrival
+        self._first, self._first_number = float(series[0]), 0
+        numbers = _numbered(series, self._first, tr_s)
+        if series[-1] + (wanted - int(numbers[-1]) + 0.5) * tr_s > t_arrival:
+            # It would have come before it was acquired: the run is older than the first pulse.
+            nearest = int(np.argmin(np.abs(series - (t_arrival - self._delay_s - 0.5 * tr_s))))
+            self._first_number = wanted - int(numbers[nearest])
 
 
 def _numbered(series: Floats, first: float, tr_s: float) -> npt.NDArray[np.int64]:
