@@ -12,6 +12,7 @@ from rtaffect.program import INTERRUPTED
 if TYPE_CHECKING:
     from rtaffect.bundle import Bundle
     from rtaffect.config import Session
+    from rtaffect.config.mr import MrSettings
     from rtaffect.config.session import DecoderSettings
     from rtaffect.core.streams import Source
     from rtaffect.core.window import Window
@@ -54,7 +55,7 @@ def baseline(
 
     It belongs to one person and one model. Predicting never changes it.
     """
-    from rtaffect.cli.opening import check_fit
+    from rtaffect.cli.opening import check_fit, open_conditioner
     from rtaffect.cli.running import ended_by_signals, tell, tell_streams
     from rtaffect.cli.status import RestBar
     from rtaffect.config import load_session
@@ -78,7 +79,10 @@ def baseline(
         tell(f"Model {model.manifest.name}: rest for {end - begin:.0f} s.")
         spec = model.manifest.windows
         windows = open_windows(
-            source, spec, interpolate=spec.modalities if entry.interpolate else ()
+            source,
+            spec,
+            interpolate=spec.modalities if entry.interpolate else (),
+            conditioner=open_conditioner(_mr(settings, source), source.infos),
         )
         with RestBar(begin, end) as bar:
             for window in _between(windows, begin, end):
@@ -119,6 +123,15 @@ def _chosen(settings: "Session | None", name: str | None) -> "tuple[DecoderSetti
         msg = f"Several models take a baseline: {names}. Choose one with --bundle."
         raise BaselineError(msg)
     return next(iter(takers.values()))
+
+
+def _mr(settings: "Session | None", source: "Source") -> "MrSettings | None":
+    from rtaffect.cli.opening import lived_mr
+    from rtaffect.sources.recording import RecordingSource
+
+    if isinstance(source, RecordingSource):
+        return lived_mr(settings, source)
+    return settings.mr if settings is not None else None
 
 
 def _open_live(

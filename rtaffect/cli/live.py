@@ -38,6 +38,7 @@ def live(
     """
     from rtaffect.cli.opening import (
         interpolated,
+        open_conditioner,
         open_decoders,
         open_fusion,
         open_live_source,
@@ -71,6 +72,7 @@ def live(
             baselines=baseline or (),
         )
         fusion = open_fusion(decoders, settings.fusion)
+        conditioner = open_conditioner(settings.mr, source.infos)
         session_id = uuid4().hex
         publisher, sinks = open_publishers(
             settings, decoders, source.infos, fusion, session_id=session_id, clock=clock
@@ -87,6 +89,7 @@ def live(
             sinks,
             clock=clock,
             interpolate=interpolated(settings.decoders, decoders),
+            conditioner=conditioner,
             fusion=fusion,
         )
         timer = threading.Timer(duration or 0.0, source.close)

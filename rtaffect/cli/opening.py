@@ -11,15 +11,18 @@ if TYPE_CHECKING:
     from rtaffect.cli.resting import RestCommand
     from rtaffect.config import Session
     from rtaffect.config.fusion import FusionSettings
+    from rtaffect.config.mr import MrSettings
     from rtaffect.config.session import DecoderSettings
     from rtaffect.config.volumes import VolumeStreamSettings
     from rtaffect.core.clock import Clock
+    from rtaffect.core.conditioner import Conditioner
     from rtaffect.core.streams import Source, StreamInfo
     from rtaffect.decode.baseline import Baseline
     from rtaffect.decode.decoder import Decoder
     from rtaffect.decode.fusion import Fusion
     from rtaffect.sources.fieldtrip import FieldTripSource
     from rtaffect.sources.lsl import LslSource
+    from rtaffect.sources.recording import RecordingSource
 
 
 def open_live_source(settings: "Session", *, hop_s: float) -> "tuple[Source, Clock]":
@@ -89,6 +92,58 @@ def _with_volumes(
         if beside is not None:
             beside.close()
         raise
+
+
+def open_conditioner(
+    mr: "MrSettings | None", infos: "Mapping[str, StreamInfo]"
+) -> "Conditioner | None":
+    """Return what takes the scanner's artifacts out of EEG; None where nothing is to be done.
+
+    Parameters
+    ----------
+    mr : MrSettings or None
+        What the session says of the scanner.
+    infos : mapping of str to StreamInfo
+        The streams, by modality.
+
+    Raises
+    ------
+    ConfigError
+        The streams do not allow it.
+    """
+    if mr is None or (spec := mr.spec) is None:
+        return None
+    from rtaffect.cli.running import tell
+    from rtaffect.signal.mr import MrCorrector
+
+    corrector = MrCorrector(spec, infos)
+    tell(f"EEG: the scanner's artifacts are subtracted, {corrector.words}.")
+    return corrector
+
+
+def lived_mr(settings: "Session | None", source: "RecordingSource") -> "MrSettings | None":
+    """Return what a replay is to do about the scanner: what the file says, else what was done live.
+
+    Parameters
+    ----------
+    settings : Session or None
+        From the session file, if one was given.
+    source : RecordingSource
+        What is replayed.
+
+    Raises
+    ------
+    ConfigError
+        The recording's own settings are damaged.
+    """
+    if settings is not None and settings.mr is not None:
+        return settings.mr
+    if source.mr is None:
+        return None
+    from rtaffect.config.mr import MrSettings
+    from rtaffect.config.reading import validated
+
+    return validated(source.mr, MrSettings, where="What the recording says of mr")
 
 
 def open_decoders(

@@ -179,7 +179,7 @@ def _decode(
     publish: bool,
     out: Path | None,
 ) -> "Summary":
-    from rtaffect.cli.opening import interpolated, open_fusion
+    from rtaffect.cli.opening import interpolated, lived_mr, open_conditioner, open_fusion
     from rtaffect.cli.running import by_name, fused_infos, open_publishers, tell, tell_fusion
     from rtaffect.cli.status import ReplayBar
     from rtaffect.config import Session
@@ -200,7 +200,12 @@ def _decode(
         sinks.append(EstimateFile(out, by_name(decoders), fused_infos(fusion)))
     sinks.append(ReplayBar(source.t_first, source.duration_s))
     engine = Engine(
-        source, decoders, sinks, interpolate=interpolated(wanted, decoders), fusion=fusion
+        source,
+        decoders,
+        sinks,
+        interpolate=interpolated(wanted, decoders),
+        fusion=fusion,
+        conditioner=open_conditioner(lived_mr(settings, source), source.infos),
     )
     return engine.run()
 

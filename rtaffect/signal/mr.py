@@ -55,8 +55,16 @@ class MrCorrector:
             if spec.pulse is None
             else PulseCorrector(spec.pulse, sfreq=eeg.sfreq, picks=picks, ecg=ecg)
         )
+        self._heart = "the electrodes" if ecg is None else eeg.ch_names[ecg]
         self._clocks = {EEG: ClockMap(), MARKERS: ClockMap()}
         self._t_last: float | None = None  # stamp of the last sample, the sender's clock
+
+    @property
+    def words(self) -> str:
+        """Where beats are found, for people."""
+        if self._pulse is None:
+            return "gradients only"
+        return f"heartbeats from {self._heart}"
 
     def push(self, event: Event) -> Event:
         """Return the event; EEG as float64 without artifacts, NaN where there is none to have."""

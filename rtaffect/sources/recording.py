@@ -104,6 +104,13 @@ class RecordingSource:
         return {name: told for file in own for name, told in file.baselines.items()}
 
     @property
+    def mr(self) -> Any:
+        """What the session's settings said of the scanner's artifacts, as JSON; None if nothing."""
+        own = [part.file for part in self._parts if isinstance(part.file, SessionRecording)]
+        told = [file.session.get("settings") for file in own if isinstance(file.session, dict)]
+        return next((one.get("mr") for one in told if isinstance(one, dict)), None)
+
+    @property
     def n_waiting(self) -> int:
         """Nothing waits: a recording is read when it is asked for."""
         return 0
