@@ -241,6 +241,7 @@ class Recorder:
             sfreq=info.sfreq,
             source_id=info.source_id,
             simulated=info.simulated,
+            about=info.about,
         )
         self._described[modality] = dtype
         for offset in self._early_offsets[modality]:

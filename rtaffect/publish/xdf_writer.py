@@ -6,7 +6,7 @@ its footers (the process died) still reads up to its last complete chunk.
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, BinaryIO
@@ -28,6 +28,7 @@ _FORMATS = {
     "i8": "int64",
 }
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_XML_NAME = re.compile("[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class _Tag(IntEnum):
@@ -98,6 +99,7 @@ class XdfWriter:
         sfreq: float = 0.0,
         source_id: str = "",
         simulated: bool = False,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         """Describe a stream, before anything of it is written.
 
@@ -115,6 +117,8 @@ class XdfWriter:
             Nominal rate in Hz, 0 for irregular.
         simulated : bool
             Say that nobody was measured.
+        about : mapping of str to str, optional
+            What else is to be said of it, by dotted key.
         """
         if number in self._streams:
             msg = f"Stream {number} was described already."
@@ -135,6 +139,10 @@ class XdfWriter:
         desc = _add(root, "desc")
         if simulated:
             _add(desc, "simulated", "true")
+        for key, text in (about or {}).items():
+            *groups, leaf = key.split(".")
+            if all(_XML_NAME.fullmatch(part) for part in (*groups, leaf)):
+                _add(_descend(desc, groups), leaf, text)
         channels = _add(desc, "channels")
         for i, label in enumerate(ch_names):
             channel = _add(channels, "channel")
@@ -249,6 +257,14 @@ def _add(parent: ET.Element, tag: str, text: str | None = None) -> ET.Element:
     element = ET.SubElement(parent, tag)
     if text is not None:
         element.text = _NOT_XML.sub("\ufffd", text)
+    return element
+
+
+def _descend(element: ET.Element, names: Sequence[str]) -> ET.Element:
+    """Return the element at the end of a path, made where there is none."""
+    for name in names:
+        child = element.find(name)
+        element = _add(element, name) if child is None else child
     return element
 
 

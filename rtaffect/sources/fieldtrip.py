@@ -18,7 +18,7 @@ import struct
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Self
@@ -75,6 +75,7 @@ class OfferedBuffer:
     source_id: str = ""
     units: tuple[str, ...] = ()
     simulated: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
     selectable: bool = True
 
     def __str__(self) -> str:

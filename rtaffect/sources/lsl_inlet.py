@@ -5,7 +5,7 @@ dejitter bends stamps for more than a minute after a dropout, and its own recove
 """
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,7 @@ from rtaffect.core.arrivals import OWN_PREFIX
 from rtaffect.core.clock import Clock
 from rtaffect.core.errors import StreamError
 from rtaffect.core.lsl_settings import lsl_settings
+from rtaffect.sources.offered import MAX_ABOUT_DEPTH, kept_about
 
 try:
     import pylsl
@@ -96,6 +97,8 @@ class FoundStream:
         Labels and units as described, one a described channel; empty when nothing is described.
     simulated : bool
         The sender declares that nobody was measured.
+    about : mapping of str to str
+        What else is described, by dotted key.
     problem : str
         Why the description could not be had; "" when it could.
     handle : object
@@ -113,6 +116,7 @@ class FoundStream:
     ch_names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     simulated: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
     handle: Any = field(default=None, repr=False, compare=False)
 
@@ -229,6 +233,7 @@ class Inlet:
             ch_names=tuple(labels),
             units=tuple(units),
             simulated=desc.child_value("simulated").strip().lower() == "true",
+            about=kept_about(_leaves(desc, ())),
         )
 
     def open(self, timeout_s: float) -> None:
@@ -293,6 +298,18 @@ def _described(found: FoundStream) -> FoundStream:
         return replace(found, problem=str(error))
     finally:
         inlet.close()
+
+
+def _leaves(element: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every text below an element, with the names that lead there."""
+    child = element.first_child()
+    while not child.empty():
+        name = child.name()
+        if child.first_child().is_text():
+            yield (*path, name), child.child_value().strip()
+        elif name != "channels" and len(path) < MAX_ABOUT_DEPTH:
+            yield from _leaves(child, (*path, name))
+        child = child.next_sibling()
 
 
 def _quoted(text: str) -> str:

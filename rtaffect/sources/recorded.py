@@ -1,7 +1,7 @@
 """What every kind of recorded file offers, and how recorded samples become events."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,6 +38,8 @@ class RecordedStream:
         Labels and units as described, one a described channel; empty when nothing is described.
     simulated : bool
         The sender declared that nobody was measured.
+    about : mapping of str to str
+        What else it declared, by dotted key.
     n_times : int
         How many samples it holds.
     t_first, t_last : float
@@ -57,6 +59,7 @@ class RecordedStream:
     ch_names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     simulated: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
     n_times: int
     t_first: float = 0.0
     t_last: float = 0.0

@@ -195,6 +195,7 @@ def _info(one: Mapping[str, Any]) -> StreamInfo:
     fields = {key: value for key, value in one.items() if key != "number"}
     fields["ch_names"] = tuple(fields["ch_names"])
     fields["units"] = tuple(fields["units"])
+    fields["about"] = {str(key): str(text) for key, text in dict(fields.get("about", {})).items()}
     return StreamInfo(**fields)
 
 
@@ -222,6 +223,7 @@ def _recorded(
         ch_names=info.ch_names,
         units=info.units,
         simulated=info.simulated,
+        about=info.about,
         n_times=n_times,
         t_first=first,
         t_last=last,

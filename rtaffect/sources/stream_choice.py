@@ -152,6 +152,7 @@ def describe(found: OfferedStream, choice: StreamChoice) -> StreamInfo:
         units=units,
         is_text=found.dtype == "text",
         simulated=found.simulated,
+        about=dict(found.about),
     )
     return info if choice.unit is None else declare_unit(info, choice.unit)
 

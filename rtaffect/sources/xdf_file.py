@@ -8,7 +8,7 @@ import gzip
 import io
 import logging
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtaffect.core.errors import RecordingError
+from rtaffect.sources.offered import MAX_ABOUT_DEPTH, kept_about
 
 MAGIC = b"XDF:"
 BOUNDARY_UUID = bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")
@@ -46,6 +47,8 @@ class XdfStream:
         Labels and units as described, one a described channel.
     simulated : bool
         The sender declared that nobody was measured.
+    about : mapping of str to str
+        What else it declared, by dotted key.
     stamps_s : ndarray of float64, shape (n_times,)
         Raw stamps in seconds.
     data : ndarray, shape (n_channels, n_times)
@@ -62,6 +65,7 @@ class XdfStream:
     ch_names: tuple[str, ...]
     units: tuple[str, ...]
     simulated: bool
+    about: Mapping[str, str]
     stamps_s: npt.NDArray[np.float64]
     data: npt.NDArray[Any]
     offset_times_s: npt.NDArray[np.float64]
@@ -214,11 +218,22 @@ def _stream(loaded: dict[str, Any]) -> XdfStream:
         ch_names=tuple(_text(channel, "label") for channel in channels),
         units=tuple(_text(channel, "unit") for channel in channels),
         simulated=_text(desc, "simulated").lower() == "true",
+        about=kept_about(_leaves(desc, ())),
         stamps_s=stamps_s,
         data=samples.T,
         offset_times_s=np.asarray(loaded["clock_times"], dtype=np.float64),
         offset_values_s=np.asarray(loaded["clock_values"], dtype=np.float64),
     )
+
+
+def _leaves(element: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every text below an element, with the names that lead there."""
+    for name, children in element.items() if isinstance(element, dict) else ():
+        for child in children if isinstance(children, list) else ():
+            if isinstance(child, str):
+                yield (*path, name), child.strip()
+            elif name != "channels" and len(path) < MAX_ABOUT_DEPTH:
+                yield from _leaves(child, (*path, name))
 
 
 def _children(element: object, tag: str) -> list[Any]:

@@ -82,6 +82,7 @@ def _recorded(stream: XdfStream) -> RecordedStream:
         ch_names=stream.ch_names,
         units=stream.units,
         simulated=stream.simulated,
+        about=stream.about,
         n_times=len(stamps_s),
         t_first=first,
         t_last=last,

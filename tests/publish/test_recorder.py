@@ -17,6 +17,7 @@ from rtaffect.core.sinks import Timing
 from rtaffect.core.streams import Chunk, ClockOffset, StreamEvent, StreamInfo, StreamState, Tick
 from rtaffect.publish.recorder import Recorder
 from rtaffect.sources.recording import open_recording
+from rtaffect.sources.xdf_file import read_xdf
 
 INFOS = {
     "eeg": StreamInfo(
@@ -28,6 +29,7 @@ INFOS = {
         sfreq=250.0,
         units=("uV", "uV"),
         simulated=True,
+        about={"acquisition.tr_s": "2.0", "processing.detrend": "glm", "odd key": "kept, too"},
     ),
     "face": StreamInfo(modality="face", name="Cam", stype="Face", ch_names=("AU12_r",), sfreq=0.0),
     "markers": StreamInfo(
@@ -219,6 +221,18 @@ def test_other_readers_align_the_streams(tmp_path):
     expected = 100.0 + np.arange(400) / 250.0
     np.testing.assert_allclose(eeg["time_stamps"], expected, atol=1e-9)
     assert eeg["info"]["desc"][0]["simulated"] == ["true"]
+
+
+def test_other_readers_are_told_how_a_stream_was_acquired(tmp_path):
+    path = tmp_path / "session.xdf"
+    record(path, steady(20)).close()
+    streams, _ = pyxdf.load_xdf(path)
+    (desc,) = (s["info"]["desc"][0] for s in streams if s["info"]["name"] == ["Amp"])
+    assert desc["acquisition"] == [{"tr_s": ["2.0"]}]
+    assert desc["processing"] == [{"detrend": ["glm"]}]
+    read, _ = read_xdf(path)
+    (amp,) = (stream for stream in read if stream.name == "Amp")
+    assert amp.about == {"acquisition.tr_s": "2.0", "processing.detrend": "glm"}
 
 
 def test_estimates_are_kept_with_their_timing(tmp_path):
