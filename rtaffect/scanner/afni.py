@@ -20,6 +20,7 @@ from rtaffect.scanner.notes import Notes
 
 LOOK_S = 0.05  # the longest time in the system's hands before we look whether to end
 READ_SIZE = 1 << 18
+BACKLOG = 32
 MAX_CALLERS = 4  # a run's connection, one that comes while it hangs, and some that are strangers
 
 BYTE_ORDERS: dict[str, ByteOrder] = {
@@ -71,9 +72,7 @@ class AfniInput:
         self._callers: list[_Run] = []
         self._n_runs = 0
         try:
-            self._listener = socket.create_server(
-                (settings.host, settings.port), backlog=MAX_CALLERS
-            )
+            self._listener = socket.create_server((settings.host, settings.port), backlog=BACKLOG)
         except (OSError, UnicodeError) as error:
             self._selector.close()
             msg = (
