@@ -16,6 +16,11 @@ Ints = npt.NDArray[np.int64]
 
 Solver = Literal["logistic", "ridge", "ordinal"]
 
+_NO_SHRINKAGE = 1e6
+"""C of a logistic regression on one number."""
+
+_LEAST_VARIANCE = 1e-6
+
 
 class LinearAnswer(BaseModel):
     """How the weights of one target are found; x is divided by its one standard deviation before.
@@ -24,8 +29,8 @@ class LinearAnswer(BaseModel):
     ----------
     solver : {"logistic", "ridge", "ordinal"}
         ``"logistic"``: multinomial logistic regression. ``"ridge"``: ridge regression onto an
-        indicator of each class. ``"ordinal"``: ridge regression onto the number of the class, for
-        classes that have an order.
+        indicator of each class. ``"ordinal"``, for classes that have an order: ridge regression
+        onto the number of the class, and a logistic regression on what it expects.
     cost : float
         C of the logistic regression: small means much shrinkage.
     penalty : float
@@ -126,48 +131,61 @@ class Answer(nn.Module):
         if size > 0 and (counts > 0).sum() > 1:
             share = counts[classes] * (counts > 0).sum() / len(x)
             rows = 1 / share if how.balance_classes else np.ones(len(x))
-            solve = _logistic if how.solver == "logistic" else _ridge
-            solve(x / size, classes, rows, how, weights, offset)
-            weights /= size
+            solve = {"logistic": _logistic, "ridge": _ridge, "ordinal": _ordinal}[how.solver]
+            there, found, base = solve(x / size, classes, rows, how)
+            weights[there], offset[there] = found / size, base
         self.weights.copy_(torch.from_numpy(weights))
         self.offset.copy_(torch.from_numpy(offset))
 
 
-def _logistic(
-    x: Floats, classes: Ints, rows: Floats, how: LinearAnswer, weights: Floats, offset: Floats
-) -> None:
-    """Fill in the weights of a logistic regression; a class that nobody has keeps what it has."""
+Weights = tuple[Ints, Floats, Floats]
+"""Classes that somebody has, and their weights and offsets."""
+
+
+def _logistic(x: Floats, classes: Ints, rows: Floats, how: LinearAnswer) -> Weights:
+    """Return the weights of a multinomial logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
     found = LogisticRegression(C=how.cost, max_iter=300).fit(x, classes, sample_weight=rows)
-    coef, intercept = found.coef_, found.intercept_
+    coef, base = found.coef_, found.intercept_
     if len(coef) == 1:  # of two classes scikit-learn keeps the difference
-        coef, intercept = np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept])
-        intercept = intercept / 2
-    weights[found.classes_], offset[found.classes_] = coef, intercept
+        coef, base = np.concatenate([-coef, coef]) / 2, np.concatenate([-base, base]) / 2
+    return found.classes_, coef, base
 
 
-def _ridge(
-    x: Floats, classes: Ints, rows: Floats, how: LinearAnswer, weights: Floats, offset: Floats
-) -> None:
-    """Fill in the weights of a ridge regression.
+def _ordinal(x: Floats, classes: Ints, rows: Floats, how: LinearAnswer) -> Weights:
+    """Return weights along the one direction in which the number of the class is expected."""
+    slopes, base = _ridge_regression(x, classes[:, None].astype(np.float64), rows, how)
+    expected = x @ slopes + base
+    free = LinearAnswer(cost=_NO_SHRINKAGE)
+    there, along, offset = _logistic(expected / (expected.std() or 1.0), classes, rows, free)
+    along = along / (expected.std() or 1.0)
+    return there, along @ slopes.T, offset + along @ base
 
-    Each class has a place c_k: its indicator, or its number. The regression says s(x), the place
-    that is expected; around it places are taken to be normally distributed with the variance v of
-    the residuals. Logits are then ``-|s - c_k|^2 / 2v``, without what all classes share.
+
+def _ridge(x: Floats, classes: Ints, rows: Floats, how: LinearAnswer) -> Weights:
+    """Return the weights of a ridge regression onto an indicator of each class.
+
+    Around what is expected, s(x), indicators c_k are taken to be normally distributed, with the
+    variance v of the residuals: logits are ``-|s - c_k|^2 / 2v``, without what all classes share.
     """
-    n_classes = len(offset)
-    places = np.eye(n_classes)
-    if how.solver == "ordinal":
-        places = np.arange(n_classes, dtype=np.float64)[:, None]
-    total = rows.sum()
-    mean_x, mean_y = rows @ x / total, rows @ places[classes] / total
-    centred, wanted = x - mean_x, places[classes] - mean_y
-    weighted = centred * rows[:, None]
-    gram = weighted.T @ centred + how.penalty * total * np.eye(x.shape[1])
-    slopes = np.linalg.solve(gram, weighted.T @ wanted)
-    residual = wanted - centred @ slopes
-    variance = max(float(rows @ (residual**2).mean(axis=1) / total), 1e-6)
-    weights[:] = places @ slopes.T / variance
-    base = mean_y - mean_x @ slopes
-    offset[:] = (places @ base - (places**2).sum(axis=1) / 2) / variance
+    there, numbers = np.unique(classes, return_inverse=True)
+    wanted = np.eye(len(there))[numbers]
+    slopes, base = _ridge_regression(x, wanted, rows, how)
+    residual = ((wanted - x @ slopes - base) ** 2).mean(axis=1)
+    variance = max(float(np.average(residual, weights=rows)), _LEAST_VARIANCE)
+    return there, slopes.T / variance, base / variance
+
+
+def _ridge_regression(
+    x: Floats, wanted: Floats, rows: Floats, how: LinearAnswer
+) -> tuple[Floats, Floats]:
+    """Return slopes (n_numbers, n_wanted) and offsets (n_wanted,); offsets are not shrunk."""
+    total: float = rows.sum()
+    mean_x: Floats = rows @ x / total
+    mean_y: Floats = rows @ wanted / total
+    centred = x - mean_x
+    gram = (centred * rows[:, None]).T @ centred
+    gram += how.penalty * total * np.eye(x.shape[1])
+    slopes = np.linalg.solve(gram, (centred * rows[:, None]).T @ (wanted - mean_y))
+    return slopes, mean_y - mean_x @ slopes
