@@ -25,7 +25,18 @@ def simulate(
     duration: Annotated[
         float, typer.Option(min=1.0, help="Length in seconds; until Ctrl-C unless given.")
     ] = math.inf,
-    sfreq: Annotated[float, typer.Option(min=64.0, max=4096.0, help="EEG rate in Hz.")] = 512.0,
+    sfreq: Annotated[
+        float | None,
+        typer.Option(min=64.0, max=20000.0, help="EEG rate in Hz. Default: 512; 5000 with --mr."),
+    ] = None,
+    mr: Annotated[
+        bool,
+        typer.Option(
+            "--mr",
+            help="Inside a running scanner: gradient and pulse artifacts, an ECG, R128 markers.",
+        ),
+    ] = False,
+    tr: Annotated[float, typer.Option(min=0.2, max=20.0, help="With --mr: TR in seconds.")] = 2.0,
     name: Annotated[str, typer.Option(help="How the streams' names begin.")] = "Simulated",
     source_id: Annotated[
         str, typer.Option(help="How their source_id begins; without it seed and process.")
@@ -37,7 +48,9 @@ def simulate(
 
     Valence and arousal follow a known course. Everything it sends is marked as simulated.
     """
+    from rtaffect.core.mr import LEAST_SFREQ
     from rtaffect.simulate.faults import describe_faults, parse_fault
+    from rtaffect.simulate.mr import MagnetSettings
     from rtaffect.simulate.participant import Participant
     from rtaffect.simulate.sender import run_sender
 
@@ -55,7 +68,8 @@ def simulate(
         stop=stop,
         faults=wrong,
         duration_s=duration,
-        sfreq=sfreq,
+        sfreq=sfreq or (LEAST_SFREQ if mr else 512.0),
+        magnet=MagnetSettings(tr_s=tr) if mr else None,
         name=name,
         source_id=source_id,
     )

@@ -6,12 +6,14 @@ at any time, between samples too: the scanner's clock need not be the amplifier'
 """
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from rtaffect.core.errors import ConfigError
 from rtaffect.core.montages import EEG_32
 from rtaffect.simulate.eeg import SimulatedEeg
 from rtaffect.simulate.head import POSITIONS
@@ -31,8 +33,12 @@ SCANNED_CHANNELS = (*EEG_32, ECG)
 
 VOLUME_MARKER = "R128"
 
+BLOCKS_PER_S = 10
+"""Samples are made in blocks, so that they are the same whatever was asked for before."""
+
+_KEEP = 4
 _N_SHAPES = 3  # one for each direction of the gradients
-_GRADIENT, _PULSE, _DRIFT, _MARKER = range(4)
+_GRADIENT, _PULSE, _DRIFT, _MARKER, _ECG = range(5)
 _BEAT_S = 1.0  # how long a heartbeat shows
 _RAMP_S = 0.01  # how gently gradients come and go
 
@@ -106,35 +112,58 @@ class ScannedEeg:
         Sampling rate in Hz, a whole number above twice the artifact's bandwidth.
     settings : MagnetSettings
         The artifacts.
+
+    Raises
+    ------
+    ConfigError
+        The rate is too low.
     """
 
     def __init__(self, participant: Participant, sfreq: float, settings: MagnetSettings) -> None:
-        if not sfreq > 2.0 * settings.bandwidth_hz:
+        if not (sfreq > 2.0 * settings.bandwidth_hz and sfreq % BLOCKS_PER_S == 0):
             msg = (
-                f"A gradient artifact of {settings.bandwidth_hz:g} Hz needs more than "
-                f"{2.0 * settings.bandwidth_hz:g} samples a second, got {sfreq:g}."
+                f"EEG inside a scanner must be sampled more than {2.0 * settings.bandwidth_hz:g} "
+                f"times a second, and a multiple of {BLOCKS_PER_S}; got {sfreq:g} Hz."
             )
-            raise ValueError(msg)
+            raise ConfigError(msg)
         self.settings = settings
         self.sfreq = float(sfreq)
         self._eeg = SimulatedEeg(participant, sfreq)
         self._key = participant.key(Stream.MAGNET)
+        self._n_block = round(sfreq / BLOCKS_PER_S)
+        self._blocks: OrderedDict[int, tuple[FloatArray, FloatArray]] = OrderedDict()
         self._prepare_gradients()
         self._prepare_pulse()
 
     def clean(self, start: int, stop: int) -> FloatArray:
         """Return samples without artifacts, shape (33, stop - start), in microvolts."""
-        t = np.arange(start, stop) / self.sfreq
-        return np.concatenate([self._eeg.samples(start, stop).astype(np.float64), self._ecg(t)])
+        return self._joined(0, start, stop)
 
     def artifacts(self, start: int, stop: int) -> FloatArray:
         """Return what the scanner adds to them, of the same shape."""
-        t = np.arange(start, stop) / self.sfreq
-        return self.gradient(t) + self.pulse(t)
+        return self._joined(1, start, stop)
 
     def samples(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Return what the amplifier records, shape (33, stop - start), in microvolts."""
         return (self.clean(start, stop) + self.artifacts(start, stop)).astype(np.float32)
+
+    def _joined(self, which: int, start: int, stop: int) -> FloatArray:
+        first, last = start // self._n_block, max(start, stop - 1) // self._n_block
+        parts = [self._block(index)[which] for index in range(first, last + 1)]
+        begin = first * self._n_block
+        return np.concatenate(parts, axis=1)[:, start - begin : stop - begin]
+
+    def _block(self, index: int) -> tuple[FloatArray, FloatArray]:
+        """Return block number `index` without artifacts, and its artifacts."""
+        if index not in self._blocks:
+            start, stop = index * self._n_block, (index + 1) * self._n_block
+            t = np.arange(start, stop) / self.sfreq
+            ecg = self._ecg(t, generator((*self._key, _ECG), index))
+            clean = np.concatenate([self._eeg.samples(start, stop).astype(np.float64), ecg])
+            self._blocks[index] = (clean, self.gradient(t) + self.pulse(t))
+            if len(self._blocks) > _KEEP:
+                self._blocks.popitem(last=False)
+        return self._blocks[index]
 
     def gradient(self, t: FloatArray) -> FloatArray:
         """Return the gradient artifact at increasing times, shape (33, n_times)."""
@@ -180,12 +209,11 @@ class ScannedEeg:
             yield began, began + self.settings.marker_jitter_s * float(rng.uniform(-1.0, 1.0))
             number += 1
 
-    def _ecg(self, t: FloatArray) -> FloatArray:
+    def _ecg(self, t: FloatArray, noise: np.random.Generator) -> FloatArray:
         total = np.zeros((1, len(t)))
         for onset, _ in self.beats(t[0] - _BEAT_S, t[-1] + _BEAT_S):
             total[0] += self.settings.ecg_uv * _heartbeat(t - onset)
-        rng = generator((*self._key, _PULSE, 1), round(t[0] * self.sfreq))
-        return total + rng.normal(scale=5.0, size=total.shape)
+        return total + noise.normal(scale=5.0, size=total.shape)
 
     def _height(self, onset: float, number: int) -> float:
         own = float(normals((*self._key, _PULSE), 2, abs(number))[1])

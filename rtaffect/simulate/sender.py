@@ -14,6 +14,7 @@ from rtaffect.core.errors import ConfigError
 from rtaffect.core.streams import Chunk, Event, StreamEvent, StreamInfo, StreamState
 from rtaffect.publish.lsl import LslSender
 from rtaffect.simulate.fault import Fault
+from rtaffect.simulate.mr import MagnetSettings
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
 from rtaffect.sources.lsl_inlet import local_clock
@@ -37,6 +38,7 @@ def run_sender(
     name: str = "Simulated",
     source_id: str = "",
     speed: float = 1.0,
+    magnet: MagnetSettings | None = None,
     clock: Clock = local_clock,
 ) -> None:
     """Send EEG, face, markers and the truth until the session or the caller's patience ends.
@@ -65,6 +67,8 @@ def run_sender(
     speed : float
         How much faster than real time the chunks leave. Stamps stay those of the session, so that
         beyond 1 they run ahead of the clock.
+    magnet : MagnetSettings or None
+        What a scanner does to the EEG; None means that there is none.
     clock : callable
         LSL's clock.
 
@@ -87,6 +91,7 @@ def run_sender(
         chunk_s=EEG_CHUNK_S,
         faults=faults,
         t_start=t_start,
+        magnet=magnet,
     )
     infos = {
         modality: replace(info, name=f"{name} {info.stype}", source_id=f"{prefix}-{modality}")

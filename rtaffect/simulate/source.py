@@ -14,6 +14,7 @@ from rtaffect.simulate.bold import BoldSettings, SimulatedBold, roi_stream_info
 from rtaffect.simulate.eeg import SimulatedEeg
 from rtaffect.simulate.face import FACE_CHANNELS, SimulatedFace
 from rtaffect.simulate.fault import Fault, apply_faults
+from rtaffect.simulate.mr import SCANNED_CHANNELS, VOLUME_MARKER, MagnetSettings, ScannedEeg
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.processes import FloatArray, Stream, generator
 from rtaffect.simulate.volumes import PaintedBold, Parcellation, volume_stream_info
@@ -34,6 +35,7 @@ def stream_infos(
     sfreq: float = 512.0,
     bold: BoldSettings | None = None,
     parcellation: Parcellation | None = None,
+    magnet: MagnetSettings | None = None,
 ) -> dict[str, StreamInfo]:
     """Describe the streams of a simulated participant; each says that nobody was measured.
 
@@ -43,7 +45,7 @@ def stream_infos(
         Whose.
     sfreq : float
         Rate of the EEG in Hz.
-    bold, parcellation
+    bold, parcellation, magnet
         As of `SimulatedSource`.
 
     Returns
@@ -52,15 +54,16 @@ def stream_infos(
         ``"eeg"``, ``"face"`` and ``"markers"``, and ``"roi"`` and ``"volume"`` where asked for.
     """
     identity = f"rtaffect-simulated-{participant.seed}"
+    eeg_names = EEG_32 if magnet is None else SCANNED_CHANNELS
     infos = {
         "eeg": StreamInfo(
             modality="eeg",
             name="Simulated EEG",
             stype="EEG",
             source_id=f"{identity}-eeg",
-            ch_names=EEG_32,
+            ch_names=eeg_names,
             sfreq=sfreq,
-            units=("uV",) * len(EEG_32),
+            units=("uV",) * len(eeg_names),
             simulated=True,
         ),
         "face": StreamInfo(
@@ -123,6 +126,8 @@ class SimulatedSource:
         burst at the start. None means no scanner.
     parcellation : Parcellation or None
         The scanner sends whole volumes (``"volume"``), too.
+    magnet : MagnetSettings or None
+        What the scanner does to the EEG, which then has an ECG; each volume has its marker.
     """
 
     def __init__(
@@ -139,6 +144,7 @@ class SimulatedSource:
         offset_interval_s: float = 5.0,
         bold: BoldSettings | None = None,
         parcellation: Parcellation | None = None,
+        magnet: MagnetSettings | None = None,
     ) -> None:
         if not (duration_s > 0 and chunk_s > 0 and tick_s > 0 and offset_interval_s > 0):
             msg = "duration_s, chunk_s, tick_s and offset_interval_s must be > 0 seconds."
@@ -157,7 +163,14 @@ class SimulatedSource:
         self._offset_interval_s = offset_interval_s
         self._bold = bold
         self._parcellation = parcellation
-        self._infos = stream_infos(participant, sfreq=sfreq, bold=bold, parcellation=parcellation)
+        self._eeg_made: SimulatedEeg | ScannedEeg
+        if magnet is None:
+            self._eeg_made = SimulatedEeg(participant, sfreq)
+        else:
+            self._eeg_made = ScannedEeg(participant, sfreq, magnet)
+        self._infos = stream_infos(
+            participant, sfreq=sfreq, bold=bold, parcellation=parcellation, magnet=magnet
+        )
         self._closed = False
 
     @property
@@ -175,7 +188,7 @@ class SimulatedSource:
         streams: dict[str, Iterator[Event]] = {
             "eeg": self._eeg(),
             "face": self._face(),
-            "markers": self._markers(),
+            "markers": heapq.merge(self._markers(), self._volume_markers(), key=_received),
         }
         if self._bold is not None:
             streams["roi"] = self._roi(SimulatedBold(self.participant, self._bold))
@@ -209,7 +222,7 @@ class SimulatedSource:
         self.close()
 
     def _eeg(self) -> Iterator[Event]:
-        eeg = SimulatedEeg(self.participant, self._sfreq)
+        eeg = self._eeg_made
         key = self.participant.key(Stream.ARRIVAL)
         start, latest = 0, -math.inf
         while start < self.duration_s * self._sfreq:
@@ -243,6 +256,17 @@ class SimulatedSource:
             text = np.array([[f"simulated/{number}"]], dtype=object)
             yield Chunk("markers", text, stamp - self._clock_offset_s, float(stamp[0]) + 0.001)
             number += 1
+
+    def _volume_markers(self) -> Iterator[Event]:
+        if not isinstance(self._eeg_made, ScannedEeg):
+            return
+        for began, stamped in self._eeg_made.markers():
+            if began >= self.duration_s:
+                return
+            stamp = np.array([self.t_start + stamped])
+            text = np.array([[VOLUME_MARKER]], dtype=object)
+            arrived = self.t_start + began + self._eeg_made.settings.marker_delay_s
+            yield Chunk("markers", text, stamp - self._clock_offset_s, arrived)
 
     def _roi(self, bold: SimulatedBold) -> Iterator[Event]:
         for number, stamps, arrived in self._acquired(bold.settings):
