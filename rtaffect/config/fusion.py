@@ -14,10 +14,10 @@ class FusionSettings(Settings):
         "has a modality that the other lacks",
     )
     tau_s: float = Field(
-        default=10.0,
+        default=3.0,
         gt=0,
         le=600,
-        description="an estimate so many seconds older than the newest has 1/e of its weight",
+        description="what was said of a time so many seconds earlier has 1/e of its weight",
     )
     hold_s: float = Field(
         default=15.0,

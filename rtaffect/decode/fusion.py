@@ -96,14 +96,16 @@ class Fusion:
                 held.popleft()
 
     def _latest(self, newest: Estimate) -> Estimate:
-        """Return what the newest estimates of all members say together."""
-        said = {
-            name: _Said((held[-1],), max(0.0, newest.t_end - held[-1].t_end))
-            for name, held in self._held.items()
-            if held
-        }
+        """Return what the newest estimates of all members say together.
+
+        They are as old as what they speak of, against the latest moment that anybody speaks of.
+        """
+        last = {name: held[-1] for name, held in self._held.items() if held}
+        moments = {name: e.t_end - self._members[name].lag_s for name, e in last.items()}
+        now = max((moments[n] for n, e in last.items() if e.targets), default=newest.t_end)
+        said = {name: _Said((e,), max(0.0, now - moments[name])) for name, e in last.items()}
         absent = {n: Flag.STALE if n in self._heard else Flag.MISSING for n in self._members}
-        return self._fused(LATEST, newest, said, absent)
+        return self._fused(LATEST, newest, said, absent, lag_s=newest.t_end - now)
 
     def _aligned(self, frame: Estimate) -> Estimate:
         """Return what a frame and the others say together of the moment that it speaks of."""
@@ -119,10 +121,17 @@ class Fusion:
             # One without an answer tells why by its flags, where there is none with an answer.
             if paired := [e for e in of_then if e.targets] or of_then[-1:]:
                 said[name] = _Said(paired, 0.0)
-        return self._fused(ALIGNED, frame, said, dict.fromkeys(self._members, Flag.MISSING))
+        absent = dict.fromkeys(self._members, Flag.MISSING)
+        return self._fused(ALIGNED, frame, said, absent, lag_s=member.lag_s)
 
     def _fused(
-        self, name: str, pace: Estimate, said: Mapping[str, _Said], absent: Mapping[str, Flag]
+        self,
+        name: str,
+        pace: Estimate,
+        said: Mapping[str, _Said],
+        absent: Mapping[str, Flag],
+        *,
+        lag_s: float,
     ) -> Estimate:
         """Return the fused estimate of what members said; `absent` is why others did not."""
         pools = self.membership.pools
@@ -166,14 +175,8 @@ class Fusion:
             contributions=shares if targets else {},
             n_slices=sum(said[member].n_slices for member in used),
             bundle_digest=self.membership.digest,
-            lag_s=self._lag_s(name, pace, used),
+            lag_s=lag_s,
         )
-
-    def _lag_s(self, name: str, pace: Estimate, used: Sequence[str]) -> float:
-        """Return how far back the answer speaks: as far as a frame, or as its most recent part."""
-        if name == ALIGNED:
-            return self._members[pace.decoder].lag_s
-        return min((self._members[member].lag_s for member in used), default=0.0)
 
     def _coverage(self, said: Mapping[str, _Said]) -> dict[str, float]:
         """Return each modality's mean coverage over the members that listen to it."""

@@ -102,13 +102,15 @@ def test_each_estimate_of_a_member_makes_one_of_the_latest_and_others_make_none(
     assert list(fused.membership.members) == ["eeg", "face"]
 
 
-def test_an_older_estimate_that_comes_later_does_not_turn_time_back() -> None:
-    fused = fusion(EEG, ROI)
+def test_fmri_is_as_old_as_what_it_speaks_of() -> None:
+    """A frame at 100 speaks of 95 s; it comes later than a window that ends at 104."""
+    fused = fusion(EEG, ROI, tau_s=10.0)
     fused.push(said(EEG, 104.0, BOTH))
     latest, _ = fused.push(said(ROI, 100.0, THREE))
     assert latest.t_end == 104.0
-    assert latest.contributions["roi"] == pytest.approx(0.3 * math.exp(-0.4))
+    assert latest.contributions["roi"] == pytest.approx(0.3 * math.exp(-0.9))
     assert latest.contributions["eeg"] == pytest.approx((0.2 + 0.4) / 2)
+    assert latest.lag_s == 0.0
 
 
 def test_weights_above_one_are_scaled_down() -> None:
@@ -121,7 +123,7 @@ def test_weights_above_one_are_scaled_down() -> None:
 
 
 def test_a_member_that_was_never_heard_is_missing_and_one_that_fell_silent_is_stale() -> None:
-    fused = fusion(EEG, FACE, hold_s=10.0)
+    fused = fusion(EEG, FACE, hold_s=10.0, tau_s=10.0)
     (first,) = fused.push(said(EEG, 100.0, BOTH))
     assert first.flags == (("face", Flag.MISSING),)
     assert first.contributions == pytest.approx({"eeg": 0.3, "face": 0.0})
@@ -259,9 +261,14 @@ def test_a_lost_frame_leaves_what_the_others_said_of_its_moment() -> None:
     assert aligned.contributions == pytest.approx({"eeg": 0.3, "roi": 0.0})
 
 
-def test_when_only_fmri_answers_the_latest_says_how_far_back_it_speaks() -> None:
-    latest, _ = fusion(EEG, ROI).push(said(ROI, 110.0, THREE))
-    assert latest.lag_s == 5.0
+def test_where_only_fmri_answers_it_has_all_its_weight_and_says_how_far_back_it_speaks() -> None:
+    fused = fusion(EEG, ROI)
+    (lost,) = fused.push(said(EEG, 112.0, None, coverage=0.0))
+    assert (lost.targets, lost.lag_s) == ({}, 0.0)
+    latest, aligned = fused.push(said(ROI, 110.0, THREE))
+    assert latest.contributions == aligned.contributions == pytest.approx({"eeg": 0.0, "roi": 0.3})
+    assert (latest.t_end, latest.lag_s) == (112.0, 7.0)
+    assert (aligned.t_end, aligned.lag_s) == (110.0, 5.0)
 
 
 def test_two_scanner_models_pair_by_the_moment_they_speak_of() -> None:

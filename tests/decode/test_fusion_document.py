@@ -35,18 +35,22 @@ def test_the_example_is_what_the_runtime_answers() -> None:
     membership = membership_of({"eeg": eeg, "fmri": fmri}, FusionSettings())
     assert membership is not None
     fusion = Fusion(membership, FusionSettings())
-    fusion.push(said(fmri, 100.0, {"valence": (0.2, 0.3, 0.5)}, coverage=0.95))
-    (found,) = fusion.push(said(eeg, 104.0, {"valence": (0.3, 0.7)}, coverage=0.9))
-    printed = {
-        line.split()[0]: [float(number) for number in line.split()[1:]]
-        for line in block("text").splitlines()
-    }
-    shown = 5e-5
-    assert list(found.contributions.values()) == pytest.approx(printed["weights"], abs=shown)
-    valence = found.targets["valence"]
-    assert valence.probabilities == pytest.approx(printed["probabilities"], abs=shown)
-    assert [valence.expected] == pytest.approx(printed["expected"], abs=shown)
-    assert [found.confidence] == pytest.approx(printed["confidence"], abs=shown)
+    found = [fusion.push(said(fmri, 102.5, {"valence": (0.2, 0.3, 0.5)}, coverage=0.95))]
+    found += [fusion.push(said(eeg, 99.0, {"valence": (0.3, 0.7)}, coverage=0.9))]
+    found += [fusion.push(said(eeg, 106.5, {"valence": (0.3, 0.7)}, coverage=0.9))]
+    found += [fusion.push(said(fmri, 102.5, {"valence": (0.2, 0.3, 0.5)}, coverage=0.95))]
+    latest, aligned = found[2][0], found[3][1]
+    assert found[2][1:] == []
+    blocks = [lines.splitlines() for lines in block("text").split("\n\n")]
+    for fused, (name, *lines) in zip((latest, aligned), blocks, strict=True):
+        printed = {word: [float(n) for n in numbers] for word, *numbers in map(str.split, lines)}
+        shown = 5e-5
+        assert fused.decoder == f"fused-{name}"
+        assert list(fused.contributions.values()) == pytest.approx(printed["weights"], abs=shown)
+        valence = fused.targets["valence"]
+        assert valence.probabilities == pytest.approx(printed["probabilities"], abs=shown)
+        assert [valence.expected] == pytest.approx(printed["expected"], abs=shown)
+        assert [fused.confidence] == pytest.approx(printed["confidence"], abs=shown)
 
 
 def test_the_session_file_of_the_document_is_valid() -> None:
