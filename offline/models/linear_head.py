@@ -187,5 +187,5 @@ def _ridge_regression(
     centred = x - mean_x
     gram = (centred * rows[:, None]).T @ centred
     gram += how.penalty * total * np.eye(x.shape[1])
-    slopes = np.linalg.solve(gram, (centred * rows[:, None]).T @ (wanted - mean_y))
+    slopes = np.asarray(np.linalg.solve(gram, (centred * rows[:, None]).T @ (wanted - mean_y)))
     return slopes, mean_y - mean_x @ slopes

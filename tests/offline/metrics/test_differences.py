@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from offline.metrics.episodes import compare, episodes
+from offline.metrics.differences import compare, episodes
 from offline.predictions import Predictions
 
 N_SUBJECTS, N_WINDOWS = 6, 240
