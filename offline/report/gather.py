@@ -41,7 +41,8 @@ def gather(paths: Sequence[Path], *, cache: Path | None) -> list[Study]:
     Returns
     -------
     list of Study
-        One for each data set and protocol, in the order of `paths`.
+        One for each data set and protocol, in the order of `paths`; settings of the data set that
+        begin with ``train_`` say nothing of what is tested.
 
     Raises
     ------
@@ -51,12 +52,17 @@ def gather(paths: Sequence[Path], *, cache: Path | None) -> list[Study]:
     by_question: dict[str, Study] = {}
     for name, folder, variant in _runs(paths):
         study = _read_run(folder, name=name, variant=variant, cache=cache)
-        asked = [study.recipe["dataset"], study.design.protocol, study.design.settings]
+        asked = [_tested(study.recipe["dataset"]), study.design.protocol, study.design.settings]
         question = json.dumps([name, asked, study.design.leaky], sort_keys=True, default=str)
         if question in by_question:
             study = _joined(by_question[question], study)
         by_question[question] = study
     return list(by_question.values())
+
+
+def _tested(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the tested windows depend on: not which labels the others are trained on."""
+    return {key: value for key, value in dataset.items() if not key.startswith("train_")}
 
 
 def folder_of(path: Path) -> Path:

@@ -1,0 +1,46 @@
+"""What a variant is worth beside the first, where labels change within a trial."""
+
+from collections.abc import Iterator
+
+from offline.metrics.differences import Comparison, compare
+from offline.report.study import Study, Variant
+from rtaffect.manifest import Metric
+
+_SEED = 0
+"""Of bootstraps: the same runs give the same words."""
+
+
+def compared(study: Study, target: str) -> Iterator[tuple[Variant, Comparison]]:
+    """Yield each variant beside the first: one is the first, other the variant.
+
+    Parameters
+    ----------
+    study : Study
+        Of windows that all variants were tested on.
+    target : str
+        What was answered.
+    """
+    first, *others = (v for v in study.variants if target in v.answers["validation"])
+    said = first.answers["validation"][target]
+    for variant in others:
+        yield variant, compare(said, variant.answers["validation"][target], seed=_SEED)
+
+
+def differences_in_words(study: Study, target: str) -> Iterator[str]:
+    """Yield a sentence for each variant beside the first, in balanced accuracy per window."""
+    first = study.variants[0].name
+    for variant, found in compared(study, target):
+        by_subject = found.by_subject
+        n_subjects = len(by_subject.by_subject)
+        yield (
+            f"{first} less {variant.name}: {found.one.value:.3f} - {found.other.value:.3f} = "
+            f"{by_subject.value.value:+.3f}, {_interval(by_subject.value)} over subjects "
+            f"(better in {found.n_better} of {n_subjects}, p = {by_subject.p:.3f}), "
+            f"{_interval(found.by_episode)} over subjects and {found.n_episodes} episodes."
+        )
+
+
+def _interval(metric: Metric) -> str:
+    if metric.ci_low is None or metric.ci_high is None:
+        return "no interval"
+    return f"[{metric.ci_low:+.3f}, {metric.ci_high:+.3f}]"
