@@ -16,9 +16,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rtaffect.core.errors import BundleError, MontageError, UnitError
-from rtaffect.core.spec import FrameSpec, ModalitySpec, SignalSpec
+from rtaffect.core.spec import FrameSpec, ModalitySpec, RoiSpec, SignalSpec, VolumeSpec
 from rtaffect.core.streams import StreamInfo
 from rtaffect.manifest import SCHEMA_VERSION, Graph, Manifest, explain
+from rtaffect.signal.acquired import tr_mismatch
+from rtaffect.signal.frame_readers import missing_regions
 from rtaffect.signal.montage import canonical_name, plan_montage
 from rtaffect.signal.signals import MIN_RATE
 from rtaffect.signal.units import factors_to_microvolts
@@ -209,6 +211,10 @@ def _differences(spec: ModalitySpec, info: StreamInfo, *, interpolate: bool) -> 
                     f"stream {info.name!r} lacks the features {', '.join(missing)}; "
                     f"it has {', '.join(info.ch_names)}."
                 )
+        case RoiSpec():
+            yield from filter(None, (missing_regions(spec, info), tr_mismatch(spec, info)))
+        case VolumeSpec():
+            yield from filter(None, (tr_mismatch(spec, info),))
 
 
 def _signal_differences(spec: SignalSpec, info: StreamInfo, *, interpolate: bool) -> Iterator[str]:

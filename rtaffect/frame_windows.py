@@ -75,8 +75,9 @@ class FrameChain(Chain[AcquiredTrack]):
         if modality != self.spec.closes:
             return
         t_end = self._tracks[modality].t_newest
-        # Frames that come later than they may, but come: the next is not given up before its turn.
-        self._t_due = max(t_end, self._now - self.spec.max_wait_s) + self.spec.hop_s
+        # Frames that come later than they may, but come: the next has two hops from now.
+        patient = self._now - self.spec.max_wait_s + self.spec.hop_s
+        self._t_due = max(t_end, patient) + self.spec.hop_s
         parts = {
             name: self._tracks[name].window(t_end, silent=self._is_silent(name))
             if name in self._tracks

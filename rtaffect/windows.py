@@ -13,11 +13,9 @@ from rtaffect.core.conditioner import Conditioner
 from rtaffect.core.errors import BundleError
 from rtaffect.core.spec import (
     GRID,
+    AcquiredSpec,
     FrameSpec,
-    ModalitySpec,
-    RoiSpec,
     SignalSpec,
-    VolumeSpec,
     WindowSpec,
 )
 from rtaffect.core.streams import Source, StreamInfo
@@ -69,7 +67,7 @@ class WindowChain(Chain[GridTrack]):
                     interpolate=modality in interpolate,
                 )
                 for modality, wanted in spec.modalities.items()
-                if modality in infos
+                if modality in infos and isinstance(wanted, SignalSpec | FrameSpec)
             },
         )
         self._index = 0
@@ -160,8 +158,14 @@ def check_spec(spec: WindowSpec) -> None:
     Raises
     ------
     BundleError
-        They are not; the message says which.
+        They are not, the message says which; or there is a modality that needs a `FrameChain`.
     """
+    for modality, wanted in spec.modalities.items():
+        if isinstance(wanted, AcquiredSpec):
+            msg = (
+                f"windows.closes must name {modality!r}, whose frames close windows, got {GRID!r}."
+            )
+            raise BundleError(msg)
     lengths = {
         "window_s / hop_s": spec.window_s / spec.hop_s,
         f"hop_s * {BLOCKS_PER_S}": spec.hop_s * BLOCKS_PER_S,
@@ -183,16 +187,15 @@ def _is_whole(value: float) -> bool:
 
 
 def _track(
-    spec: ModalitySpec, info: StreamInfo, *, keep_s: float, hop_s: float, interpolate: bool
+    spec: SignalSpec | FrameSpec,
+    info: StreamInfo,
+    *,
+    keep_s: float,
+    hop_s: float,
+    interpolate: bool,
 ) -> GridTrack:
     match spec:
         case SignalSpec():
             return SignalTrack(spec, info, keep_s=keep_s, hop_s=hop_s, interpolate=interpolate)
         case FrameSpec():
             return FrameTrack(spec, info, keep_s=keep_s)
-        case RoiSpec() | VolumeSpec():
-            msg = (
-                f"windows.closes must name {info.modality!r}, whose frames close windows, "
-                f"got {GRID!r}."
-            )
-            raise BundleError(msg)
