@@ -26,9 +26,9 @@ class Predictions:
     fold : ndarray of str
         Name of the fold in which this window was tested.
     label : ndarray of int
-        The true class.
+        The true class; `NO_CLASS` where there is none, which no score counts.
     value : ndarray of float
-        The true value, on the data set's scale.
+        The true value, on the data set's scale; NaN where there is none.
     log_p : ndarray of float
         Logarithms of the answered probabilities.
     """

@@ -69,8 +69,9 @@ def make_sequences(
     t_min: int,
     t_max: int,
     classes: Mapping[str, Ints] | None = None,
+    labelled: bool = True,
 ) -> Sequences:
-    """Find the longest run that ends at each window with a label.
+    """Find the longest run that ends at each window.
 
     Parameters
     ----------
@@ -82,9 +83,11 @@ def make_sequences(
         Shortest run that counts, and the longest.
     classes : mapping of str to ndarray of int, shape (n_windows,), optional
         Of the whole table, by target; those that are tested by default.
+    labelled : bool
+        Only runs that end at a window with a label, to any target.
     """
     classes = table.classes if classes is None else classes
-    labelled = np.any([own != NO_CLASS for own in classes.values()], axis=0)
+    counts = np.any([own != NO_CLASS for own in classes.values()], axis=0) | (not labelled)
     allowed = np.sort(windows)
     place = {
         (trial, window): row
@@ -97,7 +100,7 @@ def make_sequences(
     }
     runs = []
     for (trial, window), newest_row in place.items():
-        if not labelled[newest_row]:
+        if not counts[newest_row]:
             continue
         run: list[int] = []
         number = window

@@ -106,6 +106,7 @@ def transfer(
         np.arange(len(table.window)),
         t_min=recipe.sequences.t_min,
         t_max=recipe.sequences.t_max,
+        labelled=False,
     )
     if not len(data):
         msg = (
@@ -122,6 +123,7 @@ def transfer(
         run_id=record.id,
         answers={"validation": {name: (one,) for name, one in said.items()}},
         train_priors={name: {facts.fold: facts.priors[name]} for name in targets},
+        recipe=record.settings,
         lacks=table.lacks,
     )
     study = Study(

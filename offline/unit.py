@@ -143,10 +143,11 @@ def sequences_of(
             t_min=recipe.sequences.t_min,
             t_max=recipe.sequences.t_max,
             classes=table.train_classes if role == "train" else table.classes,
+            labelled=role != "test",  # what is said of the others is kept, and never counted
         )
         for role in ROLES
     }
-    if empty := [role for role, sequences in found.items() if not len(sequences)]:
+    if empty := [role for role, sequences in found.items() if not _has_labels(sequences)]:
         msg = (
             f"Every role must have sequences of {recipe.sequences.t_min} windows within a trial; "
             f"{', '.join(empty)} of fold {fold.name} has none. Lower sequences.t_min, or look for "
@@ -154,6 +155,10 @@ def sequences_of(
         )
         raise RunError(msg)
     return found
+
+
+def _has_labels(data: Sequences) -> bool:
+    return any(bool((classes != NO_CLASS).any()) for classes in data.labels.values())
 
 
 def unit_seed(fold: str, seed: int) -> int:
@@ -309,7 +314,7 @@ def predictions_of(
     temperatures: Mapping[str, float],
     fold: str,
 ) -> dict[str, Predictions]:
-    """Return what was said of each sequence's newest window with a label, by target.
+    """Return what was said of each sequence's newest window, by target.
 
     Parameters
     ----------
@@ -327,9 +332,8 @@ def predictions_of(
         group: np.array(_names(table, newest, group))
         for group in ("subject", "session", "trial", "stimulus")
     }
-    found = {}
-    for target, x in logits.items():
-        said = Predictions(
+    return {
+        target: Predictions(
             classes=table.labels[target].classes,
             **names,
             window=table.window[newest],
@@ -338,8 +342,8 @@ def predictions_of(
             value=table.values[target][newest],
             log_p=torch.log_softmax(x.double() / temperatures[target], dim=1).numpy(),
         )
-        found[target] = said.rows(said.label != NO_CLASS)
-    return found
+        for target, x in logits.items()
+    }
 
 
 def _solve(network: SolvedNetwork, data: Sequences, *, seed: int) -> Trained:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _SCORES = ("balanced_accuracy", "accuracy", "macro_f1", "f1_high")
 _LEGEND = (
-    "Below a score: 95 % interval over subjects. p: as good with shuffled labels. {mark}: knows "
-    "nothing of the signals."
+    "Below a score: 95 % interval over subjects. p: as good with shuffled labels, or with labels "
+    "shifted in time where they change within a trial. {mark}: knows nothing of the signals."
 )
 
 
@@ -74,6 +74,7 @@ def print_studies(
 def _print_study(
     study: "Study", numbers: "Numbers", console: Console, levels: Sequence[str]
 ) -> None:
+    from offline.report.course import course_in_words
     from offline.report.words import few_in_words, missing_in_words
 
     console.print(f"\n[bold]{escape(study.name)}[/] on {escape(study.about.title)}")
@@ -83,9 +84,13 @@ def _print_study(
         console.print(f"NOT FINISHED: {missing_in_words(study.n_missing)}.", style="bold red")
     has_italics = console.color_system is not None  # else styles are not written: a pipe, a file
     for target in study.labels:
-        for per in levels:
+        answers = numbers.of(target)
+        is_course = any(answer.chosen.is_course for answer in answers)
+        for per in ("window",) if is_course else levels:
             mark = "" if has_italics else "* "
-            console.print(_table(target, per, numbers.of(target), mark=mark))
+            console.print(_table(target, per, answers, mark=mark))
+        for line in course_in_words(answers):
+            console.print(line, markup=False, highlight=False)
     legend = _LEGEND.format(mark="Italic" if has_italics else "*")
     console.print(legend, markup=False, highlight=False)
     if few := few_in_words(answer.chosen.n_subjects for answer in numbers.answers):
@@ -114,7 +119,8 @@ def _table(target: str, per: str, answers: "Sequence[Answer]", *, mark: str) -> 
     table.add_column("p", justify="right")
     for answer in answers:
         level = _level(answer, per)
-        p = f"{level.p['balanced_accuracy']:.3f}" if "balanced_accuracy" in level.p else ""
+        shifted = answer.chosen.shifted.get("balanced_accuracy")
+        p = f"{level.p['balanced_accuracy'] if shifted is None else shifted.p:.3f}"
         n_subjects = answer.chosen.n_subjects
         of = "" if n_subjects == one.chosen.n_subjects else f" ({counted(n_subjects, 'subject')})"
         table.add_row(escape(answer.variant) + of, *_cells(level.scores), p, style="bold")

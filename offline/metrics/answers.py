@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
+from offline.items import NO_CLASS
 from offline.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -60,7 +61,7 @@ class Answers:
 
 
 def answers_of(seeds: Sequence[Predictions], train_prior: Mapping[str, Sequence[float]]) -> Answers:
-    """Return windows in order.
+    """Return windows with a label, in order.
 
     Parameters
     ----------
@@ -74,9 +75,9 @@ def answers_of(seeds: Sequence[Predictions], train_prior: Mapping[str, Sequence[
     ValueError
         There is no row, seeds answered different windows, a number is none, or a fold has no prior.
     """
-    parts = [_in_order(said) for said in seeds]
+    parts = [_in_order(said.rows(said.label != NO_CLASS)) for said in seeds]
     if not parts or not len(parts[0]):
-        msg = "There must be at least one answer to measure, got none."
+        msg = "There must be at least one answer with a label to measure, got none."
         raise ValueError(msg)
     first, n_classes = parts[0], len(parts[0].classes)
     keys = ("subject", "session", "trial", "fold", "window", "label", "value")

@@ -1,159 +1,142 @@
-"""Two models on the same windows of few episodes: by how much one is better, and how sure that is.
+"""Intervals over subjects and over episodes of the stimuli.
 
-A film shows an emotion in a few stretches. Windows of one stretch are nearly one observation, and
-everybody saw the same ones, so that resampling subjects alone makes any film look like all films.
+An interval over subjects alone takes the stimuli for granted. Another film has other episodes, and
+there are few in one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from offline.metrics.intervals import N_BOOTSTRAP, Difference, interval, paired_difference
+from offline.items import NO_CLASS
+from offline.metrics.course_grid import (
+    WITHIN,
+    Grid,
+    correlation_sums,
+    correlations,
+    has_order,
+    lay_out,
+)
+from offline.metrics.intervals import N_BOOTSTRAP, interval
+from offline.metrics.scores import class_scores
 from offline.predictions import Predictions
 from rtaffect.manifest import Metric
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Two models' balanced accuracies, each subject's own, window by window.
-
-    Parameters
-    ----------
-    one, other : Metric
-        Mean over subjects, with its interval over subjects and episodes.
-    by_subject : Difference
-        One less the other: the interval, and the p, are over subjects.
-    by_episode : Metric
-        The same difference, its interval over subjects and episodes.
-    n_better : int
-        Subjects in whom one is better than the other.
-    n_episodes : int
-        Stretches of one class.
-    """
-
-    one: Metric
-    other: Metric
-    by_subject: Difference
-    by_episode: Metric
-    n_better: int
-    n_episodes: int
+_DRAWS_AT_ONCE = 50
 
 
-def compare(one: Sequence[Predictions], other: Sequence[Predictions], *, seed: int) -> Comparison:
-    """Compare two models that answered the same windows.
+def episode_intervals(seeds: Sequence[Predictions], *, seed: int) -> tuple[int, dict[str, Metric]]:
+    """Return scores with intervals over subjects and over episodes of the stimuli.
+
+    An episode is a stretch of a stimulus with one label. Subjects are drawn, and of each class as
+    many of its episodes as there are.
 
     Parameters
     ----------
-    one, other : sequence of Predictions
-        One for each seed of the training, of which the mean counts.
+    seeds : sequence of Predictions
+        Answers to the same windows, one for each seed of the training.
     seed : int
-        Of the resamples.
+        Of the draws.
 
-    Raises
-    ------
-    ValueError
-        They answered different windows.
+    Returns
+    -------
+    n_episodes : int
+        How many there are; 0 where the labels of a stimulus differ from subject to subject.
+    scores : dict of str to Metric
+        As of `offline.metrics.course.shifted_nulls`.
     """
-    said, mine = _hits(one)
-    again, theirs = _hits(other)
-    if len(said) != len(again) or any(
-        (a != b).any() for a, b in zip(_key(said), _key(again), strict=True)
-    ):
-        msg = "Both models must have answered the same windows to be compared."
-        raise ValueError(msg)
-    names, subject = np.unique(said.subject.astype(str), return_inverse=True)
-    episode = episodes(said)
-    n_subjects, n_episodes = len(names), int(episode.max()) + 1
-    owner = np.zeros(n_episodes, dtype=np.int64)
-    owner[episode] = said.label
-    tallies = np.zeros((3, n_subjects, n_episodes))
-    for table, values in zip(tallies, (np.ones(len(said)), mine, theirs), strict=True):
-        np.add.at(table, (subject, episode), values)
-    first, second = _scores(tallies, owner, np.ones((1, n_episodes)))[:, 0]
+    grid = lay_out(seeds)
+    episode, of_class = _episodes(grid)
+    if not len(of_class):
+        return 0, {}
     rng = np.random.default_rng(seed)
-    people = rng.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), size=N_BOOTSTRAP)
-    drawn = _scores(tallies, owner, _episode_weights(owner, rng))  # (2, n_draws, n_subjects)
-    means = (drawn * people).sum(axis=2) / n_subjects
-    difference = paired_difference(
-        dict(zip(names.tolist(), first.tolist(), strict=True)),
-        dict(zip(names.tolist(), second.tolist(), strict=True)),
-        seed=seed,
-    )
-    return Comparison(
-        one=interval(float(first.mean()), means[0]),
-        other=interval(float(second.mean()), means[1]),
-        by_subject=difference,
-        by_episode=interval(float((first - second).mean()), means[0] - means[1]),
-        n_better=int((first > second).sum()),
-        n_episodes=n_episodes,
-    )
-
-
-def episodes(said: Predictions) -> Ints:
-    """Return the number of each row's episode, shape (n_windows,).
-
-    An episode is a stretch of a stimulus in which the tested windows, whoever saw them, have one
-    class and follow one another. Without the name of its stimulus each trial has its own.
-    """
-    own = [
-        "/".join(map(str, key)) for key in zip(said.subject, said.session, said.trial, strict=True)
+    n_subjects, n_episodes = int(grid.subject.max()) + 1, len(of_class)
+    ones = np.ones((1, n_subjects, n_episodes))
+    tables = [
+        _sums_by_episode(grid, said, expected, episode, n_subjects, n_episodes)
+        for said, expected in zip(grid.said, grid.expected, strict=True)
     ]
-    shown = np.where(said.stimulus.astype(str) == "", own, said.stimulus.astype(str))
-    order = np.lexsort((said.label, said.window, shown))
-    label, window, place = said.label[order], said.window[order], shown[order]
-    hop = np.diff(window)
-    step = hop[(hop > 0) & (place[1:] == place[:-1])].min(initial=np.iinfo(np.int64).max)
-    is_new = np.ones(len(order), dtype=np.bool_)
-    is_new[1:] = (label[1:] != label[:-1]) | (place[1:] != place[:-1]) | (hop > step)
-    numbers = np.empty(len(order), dtype=np.int64)
-    numbers[order] = np.cumsum(is_new) - 1
-    return numbers
+    value = _weighted(tables, ones, grid.subject)
+    if n_subjects < 2:
+        return n_episodes, {name: Metric(value=float(x[0])) for name, x in value.items()}
+    draws: dict[str, list[Floats]] = {name: [] for name in value}
+    n = _DRAWS_AT_ONCE
+    for _ in range(N_BOOTSTRAP // n):
+        people = rng.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), size=n)
+        parts = np.zeros((_DRAWS_AT_ONCE, n_episodes))
+        for number in np.unique(of_class):
+            own = np.flatnonzero(of_class == number)
+            parts[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=n)
+        weights = people[:, :, None] * parts[:, None, :]
+        for name, x in _weighted(tables, weights, grid.subject).items():
+            draws[name].append(x)
+    return n_episodes, {
+        name: interval(float(x[0]), np.concatenate(draws[name])) for name, x in value.items()
+    }
 
 
-def _hits(seeds: Sequence[Predictions]) -> tuple[Predictions, Floats]:
-    """Return the windows in order, and the share of the seeds that were right about each."""
-    rows = [said.rows(np.lexsort(_key(said))) for said in seeds]
-    right = [(said.log_p.argmax(axis=1) == said.label).astype(np.float64) for said in rows]
-    return rows[0], np.mean(right, axis=0)
+def _episodes(grid: Grid) -> tuple[Ints, Ints]:
+    """Return each window's episode, shape as the grid (-1 for none), and each episode's class.
 
-
-def _key(said: Predictions) -> list[npt.NDArray[Any]]:
-    names = [getattr(said, name).astype(str) for name in ("trial", "session", "subject")]
-    return [said.window, *names]
-
-
-def _scores(tallies: Floats, owner: Ints, weights: Floats) -> Floats:
-    """Return both models' balanced accuracies, shape (2, n_draws, n_subjects).
-
-    Parameters
-    ----------
-    tallies : ndarray, shape (3, n_subjects, n_episodes)
-        Windows, and those that either model was right about.
-    owner : ndarray of int, shape (n_episodes,)
-        Class of each episode.
-    weights : ndarray, shape (n_draws, n_episodes)
-        How often each episode is drawn.
+    There is none where two subjects' labels of a stimulus differ.
     """
-    recalls = []
-    for number in np.unique(owner):
-        mine = owner == number
-        n_rows, *right = (weights[:, mine] @ table[:, mine].T for table in tallies)
-        recalls.append(np.stack(right) / np.where(n_rows > 0, n_rows, np.nan))
-    scores: Floats = np.nanmean(recalls, axis=0)
-    return scores
+    episode = np.full(grid.label.shape, -1, dtype=np.int64)
+    classes: list[int] = []
+    for number in range(int(grid.stimulus.max()) + 1):
+        rows = np.flatnonzero(grid.stimulus == number)
+        labels = grid.label[rows]
+        if (labels != labels[0]).any():
+            return episode, np.zeros(0, dtype=np.int64)
+        known = np.flatnonzero(labels[0] != NO_CLASS)
+        if not len(known):
+            continue
+        own = labels[0][known]
+        begins = np.concatenate([[True], (np.diff(known) > 1) | (np.diff(own) != 0)])
+        episode[np.ix_(rows, known)] = len(classes) + np.cumsum(begins) - 1
+        classes += own[begins].tolist()
+    return episode, np.array(classes, dtype=np.int64)
 
 
-def _episode_weights(owner: Ints, rng: np.random.Generator) -> Floats:
-    """Return how often each episode is in each resample, which keeps how many a class has."""
-    weights = np.zeros((N_BOOTSTRAP, len(owner)))
-    for number in np.unique(owner):
-        mine = np.flatnonzero(owner == number)
-        shares = np.full(len(mine), 1 / len(mine))
-        weights[:, mine] = rng.multinomial(len(mine), shares, size=N_BOOTSTRAP)
-    return weights
+def _sums_by_episode(
+    grid: Grid, said: Ints, expected: Floats, episode: Ints, n_subjects: int, n_episodes: int
+) -> tuple[Floats, Floats | None]:
+    """Return confusions (n_subjects, n_episodes, n_classes ** 2), and what correlations need.
+
+    The latter is by presentation and episode, and None where the classes have no order.
+    """
+    row, column = np.nonzero((episode >= 0) & np.isfinite(expected))
+    owner = grid.subject[row] * n_episodes + episode[row, column]
+    confusion = np.zeros((n_subjects * n_episodes, grid.n_classes**2))
+    place = grid.label[row, column] * grid.n_classes + said[row, column]
+    np.add.at(confusion, (owner, place), 1.0)
+    shaped = confusion.reshape(n_subjects, n_episodes, -1)
+    if not has_order(grid):
+        return shaped, None
+    own = row * n_episodes + episode[row, column]
+    n_own = len(grid.subject) * n_episodes
+    sums = correlation_sums(expected[row, column], grid.value[row, column], own, n_own)
+    return shaped, sums.reshape(len(grid.subject), n_episodes, -1)
+
+
+def _weighted(
+    tables: Sequence[tuple[Floats, Floats | None]], weights: Floats, subject: Ints
+) -> dict[str, Floats]:
+    """Return the scores of each draw (n_draws, n_subjects, n_episodes), the mean over seeds."""
+    found: dict[str, list[Floats]] = {"balanced_accuracy": []}
+    for confusion, sums in tables:
+        n_classes = round(confusion.shape[-1] ** 0.5)
+        counts = np.tensordot(weights, confusion, axes=([1, 2], [0, 1]))
+        table = counts.reshape(-1, n_classes, n_classes)
+        found["balanced_accuracy"].append(class_scores(table)["balanced_accuracy"])
+        if sums is not None:
+            own = weights[:, subject]  # of each presentation's subject
+            within = correlations(np.einsum("dpe,pek->dpk", own, sums))
+            # Of a draw the weights of subjects are the same episodes', times how often each is in.
+            times = np.where(np.isfinite(within), own.sum(axis=2), 0.0)
+            total = (np.nan_to_num(within) * times).sum(axis=1)
+            found.setdefault(WITHIN, []).append(total / times.sum(axis=1))
+    return {name: np.mean(parts, axis=0) for name, parts in found.items()}

@@ -8,6 +8,14 @@ from pydantic import BaseModel, ConfigDict
 
 from offline.metrics.answers import TRIAL_RULE, Answers, answers_of, by_trial
 from offline.metrics.calibration import Bin, reliability
+from offline.metrics.course import (
+    ShiftedNull,
+    changes_within_trials,
+    correlation_within,
+    shifted_nulls,
+)
+from offline.metrics.course_grid import WITHIN
+from offline.metrics.episodes import episode_intervals
 from offline.metrics.intervals import bootstrap_weights, interval, permutation_p
 from offline.metrics.scores import (
     Tallies,
@@ -98,6 +106,17 @@ class Evaluation(_Result):
         How the windows of a trial answer together.
     per_trial, per_window : Level
         Windows of a trial are not independent: what is reported is per trial.
+    is_course : bool
+        Labels change within trials that are long enough to shift them, so that a trial has no
+        answer: what is reported is per window.
+    shifted : mapping of str to ShiftedNull
+        Of a course, by score: what the same answers are worth against labels shifted in time.
+    n_episodes : int
+        Of a course: stretches of the stimuli with one label; 0 where they are not the same for
+        everybody.
+    over_episodes : mapping of str to Metric
+        Scores with intervals over subjects and episodes: those over subjects alone take the
+        stimuli for granted, and are too narrow for others.
     """
 
     classes: tuple[str, ...]
@@ -106,6 +125,15 @@ class Evaluation(_Result):
     trial_rule: str = TRIAL_RULE
     per_trial: Level
     per_window: Level
+    is_course: bool = False
+    shifted: Mapping[str, ShiftedNull] = {}
+    n_episodes: int = 0
+    over_episodes: Mapping[str, Metric] = {}
+
+    @property
+    def reported(self) -> Level:
+        """What is reported: windows where labels change within trials, else trials."""
+        return self.per_window if self.is_course else self.per_trial
 
 
 def evaluate(
@@ -113,6 +141,7 @@ def evaluate(
     *,
     train_prior: Mapping[str, Sequence[float]],
     seed: int,
+    hop_s: float | None = None,
 ) -> Evaluation:
     """Measure answers to one target.
 
@@ -124,6 +153,8 @@ def evaluate(
         By the name of the fold: shares of the classes in its training set, each above 0.
     seed : int
         Of bootstrap and permutations.
+    hop_s : float, optional
+        Distance of neighbouring windows in seconds; without it labels are not shifted.
 
     Returns
     -------
@@ -137,12 +168,23 @@ def evaluate(
     """
     seeds = [predictions] if isinstance(predictions, Predictions) else list(predictions)
     windows = answers_of(seeds, train_prior)
+    shifted: Mapping[str, ShiftedNull] = {}
+    if hop_s is not None and changes_within_trials(seeds[0]):
+        shifted = shifted_nulls(seeds, hop_s=hop_s, seed=seed)
+    n_episodes, over_episodes = episode_intervals(seeds, seed=seed) if shifted else (0, {})
+    per_window = _level(windows, seed=seed)
+    if WITHIN in shifted and (within := correlation_within(seeds, seed=seed)) is not None:
+        per_window = per_window.model_copy(update={"scores": {**per_window.scores, WITHIN: within}})
     return Evaluation(
         classes=windows.classes,
         n_subjects=len(windows.subjects),
         n_seeds=len(seeds),
         per_trial=_level(by_trial(windows), seed=seed),
-        per_window=_level(windows, seed=seed),
+        per_window=per_window,
+        is_course=bool(shifted),
+        shifted=shifted,
+        n_episodes=n_episodes,
+        over_episodes=over_episodes,
     )
 
 

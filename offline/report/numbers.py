@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from scipy.stats import binomtest
 
@@ -44,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Change:
-    """A variant minus the first one, in balanced accuracy per trial, over the same subjects.
+    """A variant minus the first one, in balanced accuracy as reported, over the same subjects.
 
     Parameters
     ----------
@@ -120,6 +121,13 @@ def wilson(row: SubjectRow) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def hop_s(recipe: Mapping[str, Any]) -> float | None:
+    """Return the distance of tested windows in seconds; None where the recipe is not known."""
+    windows = recipe.get("windows", {})
+    found = windows.get("train_hop_s") or windows.get("tr_s", 0) * windows.get("every", 1)
+    return float(found) or None
+
+
 def least_p(n_subjects: int) -> float:
     """Return the smallest p that tossing signs, two-sided, can give for so many subjects."""
     return min(1.0, 2.0 ** (1 - n_subjects))
@@ -134,7 +142,10 @@ def _answer(variant: Variant, target: str) -> Answer:
         n_trials=len(set(trials)),
         by_checkpoint={
             checkpoint: evaluate(
-                by_target[target], train_prior=variant.train_priors[target], seed=_SEED
+                by_target[target],
+                train_prior=variant.train_priors[target],
+                seed=_SEED,
+                hop_s=hop_s(variant.recipe),
             )
             for checkpoint, by_target in variant.answers.items()
         },
@@ -160,4 +171,4 @@ def _change(answer: Answer, reference: Answer) -> Change | None:
 
 
 def _by_subject(evaluation: Evaluation) -> dict[str, float]:
-    return {row.subject: row.scores[HEADLINE] for row in evaluation.per_trial.subjects}
+    return {row.subject: row.scores[HEADLINE] for row in evaluation.reported.subjects}
