@@ -18,6 +18,7 @@ from offline.datasets.faced import FacedSettings
 from offline.datasets.icbhi import IcbhiSettings
 from offline.datasets.own import OwnSettings
 from offline.datasets.simulated import SimulatedSettings
+from offline.datasets.simulated_scan import SimulatedScanSettings
 from offline.datasets.stored import StoredSettings
 from offline.datasets.studyforrest import StudyForrestSettings
 
@@ -31,6 +32,7 @@ AnySettings = (
     | IcbhiSettings
     | StoredSettings
     | SimulatedSettings
+    | SimulatedScanSettings
 )  # fmt: skip
 """A new data set is one file here and one line above."""
 

@@ -23,7 +23,7 @@ LABELS: Mapping[str, Label] = {
     name: Label(classes=("low", "high"), edges=(-1.0, 0.0, 1.0)) for name in ("valence", "arousal")
 }
 
-_CODE_DIGEST = hashlib.sha256(
+CODE_DIGEST = hashlib.sha256(
     b"".join(p.read_bytes() for p in sorted(Path(rtaffect.simulate.__path__[0]).glob("*.py")))
 ).hexdigest()
 """Of the simulator, as it was loaded."""
@@ -154,13 +154,13 @@ class Simulated:
                 t_start=t_start,
             ),
             trials=tuple(_trials(settings, person, plan, t_start=t_start, rest_s=rest_s)),
-            course=None if plan else _course(person, t_start),
+            course=None if plan else course_of(person, t_start),
         )
 
     def fingerprint(self, subject: str) -> str:
         """Return a digest of the settings and of the code that simulates: they are all there is."""
         kept = self.settings.model_dump_json(exclude={"n_subjects", "first_seed"})
-        return hashlib.sha256(f"{subject} {kept} {_CODE_DIGEST}".encode()).hexdigest()
+        return hashlib.sha256(f"{subject} {kept} {CODE_DIGEST}".encode()).hexdigest()
 
     def check(self) -> Iterator[Finding]:
         """Nothing can be wrong with it."""
@@ -194,7 +194,7 @@ def _trials(
             values = {"valence": valence, "arousal": arousal}
         else:
             times = start + (np.arange(round(settings.trial_s * 8)) + 0.5) / 8
-            courses = _course(person, t_start)(times)
+            courses = course_of(person, t_start)(times)
             values = {name: float(course.mean()) for name, course in courses.items()}
         yield Trial(
             name=f"{number + 1:02d}",
@@ -206,7 +206,8 @@ def _trials(
         )
 
 
-def _course(person: Participant, t_start: float) -> Course:
+def course_of(person: Participant, t_start: float) -> Course:
+    """Return what somebody feels, by times on the clock of a session that began at `t_start`."""
     return partial(_course_at, person, t_start)
 
 
