@@ -12,7 +12,9 @@ MAX_SIDE = 1024
 class PynealSettings(Settings):
     """Volumes by the protocol of Pyneal's scanner side: a ZeroMQ PAIR, one reply a volume."""
 
-    kind: Literal["pyneal"] = Field(description="volumes as Pyneal's scanner side sends them")
+    kind: Literal["pyneal"] = Field(
+        default="pyneal", description="volumes as Pyneal's scanner side sends them"
+    )
     address: str = Field(
         default="tcp://127.0.0.1:5555",
         pattern=r"^(tcp|ipc)://\S+$",
@@ -23,7 +25,9 @@ class PynealSettings(Settings):
 class AfniSettings(Settings):
     """Motion and means of regions by the protocol of AFNI's realtime_receiver."""
 
-    kind: Literal["afni"] = Field(description="what AFNI's realtime plugin sends a receiver")
+    kind: Literal["afni"] = Field(
+        default="afni", description="what AFNI's realtime plugin sends a receiver"
+    )
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
@@ -88,7 +92,7 @@ class FolderSettings(Settings):
 class DicomSettings(FolderSettings):
     """A folder of DICOM files: mosaics, single slices, or enhanced multi-frame images."""
 
-    kind: Literal["dicom"] = Field(description="a folder of DICOM files")
+    kind: Literal["dicom"] = Field(default="dicom", description="a folder of DICOM files")
     series: Literal["original", "moco", "all"] = Field(
         default="original",
         description="which series of one that the scanner sends twice, before and after its own "
@@ -111,7 +115,9 @@ class DicomSettings(FolderSettings):
 class NiftiSettings(FolderSettings):
     """A folder of NIfTI files: a volume each, or a run each that may still grow."""
 
-    kind: Literal["nifti"] = Field(description="a folder of NIfTI files (.nii, .nii.gz)")
+    kind: Literal["nifti"] = Field(
+        default="nifti", description="a folder of NIfTI files (.nii, .nii.gz)"
+    )
     files: str = Field(
         default="*.nii*",
         min_length=1,
@@ -128,7 +134,7 @@ class NiftiSettings(FolderSettings):
 class LslRoiSettings(Settings):
     """Means of regions that another tool streams over LSL."""
 
-    kind: Literal["lsl"] = Field(description="another tool's LSL stream of regions")
+    kind: Literal["lsl"] = Field(default="lsl", description="another tool's LSL stream of regions")
     type: str | None = Field(
         default="fMRI", min_length=1, description="LSL content type; null asks for none"
     )

@@ -4,6 +4,7 @@ docs/roi-stream.md writes the convention down, for others to send or receive the
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,8 @@ META_TYPE = "fMRI-meta"
 """LSL content types of the frames, and of what is said beside them."""
 
 ROI, META = "roi", "roi_meta"
+LINGER_S = 0.2
+"""LSL throws away what it has not sent when a stream ends."""
 
 
 class RoiPublisher:
@@ -117,5 +120,7 @@ class RoiPublisher:
         self._sender.push(Chunk(META, data, np.array([stamp_s]), stamp_s))
 
     def close(self) -> None:
-        """End both streams."""
+        """Give receivers a moment to take what was sent last, and end both streams."""
+        if self._sender.has_consumers(META):
+            time.sleep(LINGER_S)
         self._sender.close()
