@@ -5,8 +5,6 @@ session: ``drop@20+0.5``, ``face:death@30+5``, ``skew@10+60=200``, ``flat@15+10=
 """
 
 import difflib
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import fields
 from types import MappingProxyType
@@ -15,6 +13,7 @@ from rtaffect.core.errors import ConfigError
 from rtaffect.simulate.clock_faults import Jitter, Reset, Skew
 from rtaffect.simulate.delivery_faults import Burst, Death, Stall
 from rtaffect.simulate.fault import Fault
+from rtaffect.simulate.fault_text import FaultText, read_fault
 from rtaffect.simulate.sample_faults import (
     Absent,
     ChannelFault,
@@ -44,11 +43,6 @@ FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
 """Every fault by the name that a command line uses."""
 
 _AMOUNTS: Mapping[type[Fault], str] = {Jitter: "amount_s", Reset: "amount_s", Skew: "amount_ppm"}
-_FORM = "[modality:]name@start[+duration][=amount], for example drop@20+0.5 or flat@15+10=Cz,Pz"
-_TEXT = re.compile(
-    r"(?:(?P<modality>\w+):)?(?P<name>\w+)@(?P<start>[^+=]+)"
-    r"(?:\+(?P<duration>[^=]+))?(?:=(?P<amount>.*))?"
-)
 
 
 def parse_fault(text: str) -> Fault:
@@ -72,24 +66,20 @@ def parse_fault(text: str) -> Fault:
         If the text does not follow the form, or no such fault, stream or channel exists; it lists
         those that do.
     """
-    match = _TEXT.fullmatch(text.strip())
-    if match is None:
-        msg = f"A fault is written {_FORM}; got {text!r}.\n{describe_faults()}"
-        raise ConfigError(msg)
-    name = match["name"]
-    if name not in FAULTS:
-        near = difflib.get_close_matches(name, FAULTS, n=1)
+    read = read_fault(text, describe_faults)
+    if read.name not in FAULTS:
+        near = difflib.get_close_matches(read.name, FAULTS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        msg = f"There is no fault {name!r} (in {text!r}).{hint}\n{describe_faults()}"
+        msg = f"There is no fault {read.name!r} (in {text!r}).{hint}\n{describe_faults()}"
         raise ConfigError(msg)
-    kind = FAULTS[name]
-    arguments: dict[str, object] = {"start_s": _seconds(match["start"], "start", text)}
-    if match["modality"]:
-        arguments["modality"] = match["modality"]
-    if match["duration"] is not None:
-        arguments["duration_s"] = _seconds(match["duration"], "duration", text)
-    if match["amount"] is not None:
-        arguments |= _amount(kind, match["amount"], text)
+    kind = FAULTS[read.name]
+    arguments: dict[str, object] = {"start_s": read.start_s}
+    if read.modality:
+        arguments["modality"] = read.modality
+    if read.duration_s is not None:
+        arguments["duration_s"] = read.duration_s
+    if read.amount is not None:
+        arguments |= _amount(kind, read)
     return kind(**arguments)  # type: ignore[arg-type]
 
 
@@ -109,32 +99,15 @@ def describe_faults() -> str:
     return "\n".join(["Faults:", *lines])
 
 
-def _seconds(text: str, what: str, fault: str) -> float:
-    value = _number(text)
-    if not 0 <= value < math.inf:
-        msg = f"The {what} of a fault is a number of seconds >= 0, got {text!r} in {fault!r}."
-        raise ConfigError(msg)
-    return value
-
-
-def _amount(kind: type[Fault], text: str, fault: str) -> dict[str, object]:
+def _amount(kind: type[Fault], read: FaultText) -> dict[str, object]:
     if kind in _AMOUNTS:
-        value = _number(text)
-        if not math.isfinite(value):
-            msg = f"The amount of a fault is a number, got {text!r} in {fault!r}."
-            raise ConfigError(msg)
+        value = read.number()
         if kind is Jitter and value < 0:
-            msg = f"Jitter is a number of seconds >= 0, got {text!r} in {fault!r}."
+            msg = f"Jitter is a number of seconds >= 0, got {read.amount!r} in {read.text!r}."
             raise ConfigError(msg)
         return {_AMOUNTS[kind]: value}
     if issubclass(kind, ChannelFault):
-        return {"channels": tuple(name.strip() for name in text.split(",") if name.strip())}
-    msg = f"This fault takes no amount, got {text!r} in {fault!r}.\n{describe_faults()}"
+        names = (read.amount or "").split(",")
+        return {"channels": tuple(name.strip() for name in names if name.strip())}
+    msg = f"This fault takes no amount, got {read.amount!r} in {read.text!r}.\n{describe_faults()}"
     raise ConfigError(msg)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
