@@ -75,6 +75,7 @@ def _print_study(
     study: "Study", numbers: "Numbers", console: Console, levels: Sequence[str]
 ) -> None:
     from offline.report.course import course_in_words
+    from offline.report.differences import differences_in_words
     from offline.report.words import few_in_words, missing_in_words
 
     console.print(f"\n[bold]{escape(study.name)}[/] on {escape(study.about.title)}")
@@ -90,6 +91,8 @@ def _print_study(
             mark = "" if has_italics else "* "
             console.print(_table(target, per, answers, mark=mark))
         for line in course_in_words(answers):
+            console.print(line, markup=False, highlight=False)
+        for line in differences_in_words(study, target) if is_course else ():
             console.print(line, markup=False, highlight=False)
     legend = _LEGEND.format(mark="Italic" if has_italics else "*")
     console.print(legend, markup=False, highlight=False)

@@ -50,7 +50,7 @@ def episode_intervals(seeds: Sequence[Predictions], *, seed: int) -> tuple[int, 
         As of `offline.metrics.course.shifted_nulls`.
     """
     grid = lay_out(seeds)
-    episode, of_class = _episodes(grid)
+    episode, of_class = find_episodes(grid)
     if not len(of_class):
         return 0, {}
     rng = np.random.default_rng(seed)
@@ -79,7 +79,7 @@ def episode_intervals(seeds: Sequence[Predictions], *, seed: int) -> tuple[int, 
     }
 
 
-def _episodes(grid: Grid) -> tuple[Ints, Ints]:
+def find_episodes(grid: Grid) -> tuple[Ints, Ints]:
     """Return each window's episode, shape as the grid (-1 for none), and each episode's class.
 
     There is none where two subjects' labels of a stimulus differ.

@@ -32,11 +32,16 @@ def differences_in_words(study: Study, target: str) -> Iterator[str]:
     for variant, found in compared(study, target):
         by_subject = found.by_subject
         n_subjects = len(by_subject.by_subject)
+        of_episodes = (
+            f", {_interval(found.by_episode)} over subjects and {found.n_episodes} episodes"
+            if found.by_episode is not None
+            else ""
+        )
         yield (
-            f"{first} less {variant.name}: {found.one.value:.3f} - {found.other.value:.3f} = "
+            f"{first} less {variant.name}: {found.one:.3f} - {found.other:.3f} = "
             f"{by_subject.value.value:+.3f}, {_interval(by_subject.value)} over subjects "
-            f"(better in {found.n_better} of {n_subjects}, p = {by_subject.p:.3f}), "
-            f"{_interval(found.by_episode)} over subjects and {found.n_episodes} episodes."
+            f"(better in {found.n_better} of {n_subjects}, p = {by_subject.p:.3f})"
+            f"{of_episodes}."
         )
 
 

@@ -1,9 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from offline.metrics.differences import compare, episodes
+from offline.items import NO_CLASS
+from offline.metrics.differences import compare
 from offline.predictions import Predictions
+from rtaffect.manifest import Metric
 
 N_SUBJECTS, N_WINDOWS = 6, 240
 
@@ -30,6 +34,12 @@ def _said(share: float, *, seed: int, n_classes: int = 3) -> Predictions:
     )
 
 
+def _width(metric: Metric) -> float:
+    assert metric.ci_low is not None
+    assert metric.ci_high is not None
+    return metric.ci_high - metric.ci_low
+
+
 def _own_scores(said: Predictions) -> np.ndarray:
     return np.array(
         [
@@ -43,8 +53,8 @@ def test_scores_are_each_subjects_own_as_scikit_learn_has_them() -> None:
     one, other = _said(0.6, seed=0), _said(0.3, seed=1)
     found = compare([one], [other], seed=0)
     mine, theirs = _own_scores(one), _own_scores(other)
-    assert found.one.value == pytest.approx(mine.mean())
-    assert found.other.value == pytest.approx(theirs.mean())
+    assert found.one == pytest.approx(mine.mean())
+    assert found.other == pytest.approx(theirs.mean())
     assert found.by_subject.value.value == pytest.approx((mine - theirs).mean())
     assert found.n_better == (mine > theirs).sum()
     assert found.n_episodes == N_WINDOWS // 10
@@ -62,13 +72,14 @@ def test_seeds_count_by_their_mean() -> None:
     seeds = [_said(0.6, seed=i) for i in range(3)]
     other = _said(0.3, seed=9)
     mean = np.mean([_own_scores(each) for each in seeds])
-    assert compare(seeds, [other], seed=0).one.value == pytest.approx(mean)
+    assert compare(seeds, [other], seed=0).one == pytest.approx(mean)
 
 
 def test_a_model_beside_itself_differs_by_nothing() -> None:
     one = _said(0.5, seed=0)
     found = compare([one], [one], seed=0)
-    assert (found.by_episode.value, found.by_episode.ci_low, found.by_episode.ci_high) == (0, 0, 0)
+    assert found.by_episode is not None
+    assert (found.by_episode.value, _width(found.by_episode)) == (0, 0)
     assert found.by_subject.p == 1
 
 
@@ -77,32 +88,30 @@ def test_answers_that_hang_on_the_episode_make_the_interval_wide() -> None:
     one, other = _said(1.0, seed=0), _said(0.0, seed=1)
     right = (one.window // 10) % 2 == 0
     log_p = np.where(right[:, None], one.log_p, np.roll(one.log_p, 1, axis=1))
-    fickle = Predictions(
-        classes=one.classes,
-        log_p=log_p,
-        **{
-            name: getattr(one, name)
-            for name in (
-                *("subject", "session", "trial", "stimulus", "window", "fold", "label", "value"),
-            )
-        },
-    )
+    fickle = dataclasses.replace(one, log_p=log_p)
     found = compare([fickle], [other], seed=0)
     by_subject, by_episode = found.by_subject.value, found.by_episode
-    assert by_episode.ci_high is not None
-    assert by_episode.ci_low is not None
-    assert by_subject.ci_high is not None
-    assert by_subject.ci_low is not None
-    wide, narrow = (
-        by_episode.ci_high - by_episode.ci_low,
-        by_subject.ci_high - by_subject.ci_low,
+    assert by_episode is not None
+    assert _width(by_episode) > 3 * _width(by_subject)
+
+
+def test_labels_that_differ_between_people_have_no_episodes_in_common() -> None:
+    one, other = _said(0.6, seed=0), _said(0.3, seed=1)
+    own = one.subject == "s2"
+    moved = np.where(own, (one.label + 1) % 3, one.label)
+    one, other = (dataclasses.replace(said, label=moved) for said in (one, other))
+    found = compare([one], [other], seed=0)
+    assert found.n_episodes == 0
+    assert found.by_episode is None
+    assert found.one == pytest.approx(_own_scores(one).mean())
+
+
+def test_windows_without_a_label_count_nothing() -> None:
+    one, other = _said(0.6, seed=0), _said(0.3, seed=1)
+    lost = one.window % 7 == 0
+    expected = _own_scores(one.rows(~lost)).mean()
+    without = (
+        dataclasses.replace(said, label=np.where(lost, NO_CLASS, said.label))
+        for said in (one, other)
     )
-    assert wide > 3 * narrow
-
-
-def test_episodes_end_with_the_class_with_a_gap_and_with_the_stimulus() -> None:
-    said = _said(1.0, seed=0)
-    numbers = episodes(said)
-    assert (numbers.reshape(N_SUBJECTS, -1) == np.arange(N_WINDOWS) // 10).all()
-    gap = said.rows(np.isin(said.window, [0, 1, 2, 5, 6, 7]))
-    assert (episodes(gap).reshape(N_SUBJECTS, -1) == [0, 0, 0, 1, 1, 1]).all()
+    assert compare(*([said] for said in without), seed=0).one == pytest.approx(expected)
