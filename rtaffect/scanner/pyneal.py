@@ -5,7 +5,6 @@ for the same string; then it sends a volume in two frames, a header in JSON and 
 waits for a string before the next one. A reply with ``STOP`` in it would end the sender.
 """
 
-import contextlib
 import json
 import math
 import re
@@ -33,9 +32,9 @@ from rtaffect.scanner.acquired import (
     read_tr,
 )
 from rtaffect.scanner.notes import Notes
+from rtaffect.scanner.one_peer import OnePeer
 
 LOOK_S = 0.05  # the longest time in ZeroMQ's hands before we look whether to end
-MAX_WAITING = 8  # the sender waits for each reply; whoever does not is held back
 MAX_HELLO = 1024
 MAX_HEADER = 1 << 16
 MAX_INDEX = 1_000_000
@@ -66,22 +65,16 @@ class PynealInput:
         self._clock = clock
         self._closed = threading.Event()
         self._lock = threading.Lock()  # a socket belongs to one thread at a time
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.PAIR)
-        self._socket.linger = 0
-        self._socket.maxmsgsize = MAX_BYTES
-        self._socket.rcvhwm = self._socket.sndhwm = MAX_WAITING
         try:
-            self._socket.bind(settings.address)
+            self._peer = OnePeer(settings.address, max_bytes=MAX_BYTES)
         except zmq.ZMQError as error:
-            self._context.destroy(linger=0)
             msg = (
                 f"The address for Pyneal's scanner side must be free and of this machine, got "
                 f"{settings.address}: {error}. Does another program listen there? End it, or give "
                 "another address to both sides."
             )
             raise ScannerError(msg) from None
-        self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.address = self._peer.address
         self._notes = Notes(f"Waits for Pyneal's scanner side on {self.address}.")
         self._run = 1
         self._newest = -1
@@ -100,9 +93,7 @@ class PynealInput:
             with self._lock:
                 if self._closed.is_set():
                     break
-                arrived: list[Acquired] = []
-                if self._socket.poll(math.ceil(1000 * min(LOOK_S, left_s))):
-                    arrived = self._take()
+                arrived = self._take() if self._peer.poll(min(LOOK_S, left_s)) else []
             if arrived or left_s == 0.0:
                 return arrived
         return ()
@@ -111,7 +102,7 @@ class PynealInput:
         """Let go of the socket."""
         self._closed.set()
         with self._lock:
-            self._context.destroy(linger=0)
+            self._peer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -121,12 +112,10 @@ class PynealInput:
 
     def _take(self) -> list[Acquired]:
         """Return what one message is, after a reply that lets its sender go on."""
-        frames = [self._socket.recv(copy=False)]
-        while frames[-1].more:
-            frames = [*frames[:2], self._socket.recv(copy=False)]
+        frames = self._peer.receive()
         t_arrival = self._clock()
         if len(frames) == 1 and len(frames[0]) <= MAX_HELLO:
-            self._reply(frames[0].bytes)
+            self._peer.reply(frames[0].bytes)
             self._greeted = True
             return []
         try:
@@ -139,9 +128,9 @@ class PynealInput:
             header = read_header(frames[0].bytes)
             data = voxels_of(header, frames[1].buffer)
         except ScannerError as error:
-            self._reply(b"refused")
+            self._peer.reply(b"refused")
             return [Refused(reason=f"From Pyneal's scanner side: {error}", t_arrival=t_arrival)]
-        self._reply(f"received volIdx {header.index}".encode())
+        self._peer.reply(f"received volIdx {header.index}".encode())
         if header.tr_s < header.tr:
             self._notes.say(
                 f"Pyneal's scanner side gives a TR of {header.tr:g}, which no scanner has in "
@@ -169,10 +158,6 @@ class PynealInput:
         self._newest = index if begins else max(self._newest, index)
         self._greeted = False
         return ended
-
-    def _reply(self, text: bytes) -> None:
-        with contextlib.suppress(zmq.Again):  # nobody is there any more to wait for it
-            self._socket.send(text, zmq.NOBLOCK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
