@@ -5,6 +5,7 @@ from pathlib import Path
 from rtaffect.config.scanner import LabelSettings, ScannerSettings
 from rtaffect.core.atlas import RegionTable, read_regions
 from rtaffect.scanner.acquired import ScannerInput
+from rtaffect.scanner.lsl_input import LslInput
 from rtaffect.scanner.roi_means import RoiMeanMaker, read_labels
 
 
@@ -42,8 +43,7 @@ def named_regions(settings: ScannerSettings, source: ScannerInput) -> RegionTabl
     """
     if settings.labels is not None and settings.labels.names is not None:
         return read_regions(settings.labels.names)
-    names: tuple[str, ...] = getattr(source, "ch_names", ())
-    if not names:
+    if not isinstance(source, LslInput):
         return None
-    values = tuple(range(1, len(names) + 1))
-    return RegionTable(name=settings.input.kind, values=values, names=names)
+    names = source.ch_names
+    return RegionTable(name="of the sender", values=tuple(range(1, len(names) + 1)), names=names)
