@@ -1,6 +1,5 @@
 """What a simulated scanner scans: the simulated participant, a NIfTI file, a table of regions."""
 
-import csv
 import math
 from pathlib import Path
 from typing import Protocol
@@ -13,10 +12,10 @@ from rtaffect.core.voxels import TR_RANGE_S, check_header, read_tr
 from rtaffect.simulate.bold import MOTION_NAMES, SimulatedBold
 from rtaffect.simulate.processes import FloatArray
 from rtaffect.simulate.volumes import PaintedBold, Painter, Parcellation
+from rtaffect.sources.roi_table import read_roi_table
 
 Voxels = npt.NDArray[np.generic]
 
-MAX_TABLE_BYTES = 1 << 28
 _TIME_UNITS_S = {8: 1.0, 16: 1e-3, 24: 1e-6}  # NIfTI's codes
 
 
@@ -151,7 +150,7 @@ class NiftiScan:
 
 
 class TableScan:
-    """A recorded table of regions: a row a volume, a column a region, its heading their names.
+    """A recorded table of regions, see `rtaffect.sources.roi_table`.
 
     Volumes are painted from it on a parcellation of nobody's head.
 
@@ -159,19 +158,22 @@ class TableScan:
     ----------
     path : Path
         CSV or TSV file.
-    tr_s : float
-        Repetition time in seconds; tables seldom say it.
+    tr_s : float or None
+        Repetition time in seconds, where the table does not say it.
 
     Raises
     ------
-    ConfigError
-        It cannot be read, or is no such table.
+    RecordingError
+        It cannot be read, is no such table, or does not say when its frames were acquired.
     """
 
-    def __init__(self, path: Path, *, tr_s: float = 2.0) -> None:
-        self.ch_names, self._values = _read_table(path)
-        self.n_volumes: float = len(self._values)
-        self.tr_s = tr_s
+    def __init__(self, path: Path, *, tr_s: float | None = None) -> None:
+        table = read_roi_table(path, tr_s=tr_s)
+        self.ch_names = table.ch_names
+        self._values = table.data
+        self.n_volumes: float = table.data.shape[1]
+        told = table.about.get("acquisition.tr_s")
+        self.tr_s = float(told) if told else float(np.median(np.diff(table.stamps_s)))
         self._parcellation = Parcellation(n_regions=len(self.ch_names))
         self._painter = Painter(self._parcellation, key=(len(self.ch_names),), air=0.0)
         self.affine = self._parcellation.affine
@@ -183,7 +185,7 @@ class TableScan:
 
     def means(self, number: int) -> FloatArray:
         """Return the means of a volume's regions, NaN where the table has none."""
-        row: FloatArray = self._values[number]
+        row: FloatArray = self._values[:, number]
         return row
 
     def motion(self, number: int) -> FloatArray:  # noqa: ARG002 - the protocol's signature
@@ -199,35 +201,13 @@ def open_scan(path: Path, *, tr_s: float | None = None) -> Scan:
     path : Path
         The file.
     tr_s : float or None
-        Repetition time in seconds; None takes the file's, or 2 s for a table.
+        Repetition time in seconds; None takes the file's.
 
     Raises
     ------
-    ConfigError
+    ConfigError, RecordingError
         The file is not one that can be replayed.
     """
     if path.name.endswith((".nii", ".nii.gz")):
         return NiftiScan(path, tr_s=tr_s)
-    return TableScan(path, tr_s=tr_s or 2.0)
-
-
-def _read_table(path: Path) -> tuple[tuple[str, ...], FloatArray]:
-    try:
-        if path.stat().st_size > MAX_TABLE_BYTES:
-            msg = f"A table of regions must be smaller than {MAX_TABLE_BYTES >> 20} MiB: {path}."
-            raise ConfigError(msg)
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            heading = file.readline()
-            delimiter = max("\t,;", key=heading.count)
-            names = tuple(next(csv.reader([heading], delimiter=delimiter), ()))
-            values = np.loadtxt(file, delimiter=delimiter, ndmin=2)
-    except (OSError, ValueError, csv.Error) as error:
-        msg = f"A scan to replay must be NIfTI or a table with a heading; {path}: {error}."
-        raise ConfigError(msg) from error
-    if not values.size or values.shape[1] != len(names):
-        msg = (
-            f"{path} must have a row of numbers a volume and a name a column, got {len(names)} "
-            f"names and numbers of shape {values.shape}."
-        )
-        raise ConfigError(msg)
-    return tuple(name.strip() for name in names), values
+    return TableScan(path, tr_s=tr_s)
