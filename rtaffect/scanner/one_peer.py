@@ -66,10 +66,11 @@ class OnePeer:
         if self._asks:
             timeout_s = min(timeout_s, GOODBYE_S)
         ready = dict(self._poller.poll(math.ceil(1000 * timeout_s)))
-        if self._monitor in ready:
-            self._count()
+        self._count()
         if self._door in ready:
             self._asks = self._door.recv_multipart()
+        if self._serves and self._n_connected <= len(self._asks[:1]):  # all but who asks are gone
+            self._serves, self._t_free = False, monotonic()
         if self._asks and not self._serves and monotonic() - self._t_free >= GOODBYE_S:
             version, request = self._asks[:2]
             self._door.send_multipart([version, request, b"200", b"OK", b"", b""])
@@ -96,6 +97,5 @@ class OnePeer:
         """Follow who comes and goes."""
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)["event"]
-            self._n_connected += 1 if event == zmq.EVENT_ACCEPTED else -1
-            if self._n_connected <= 0:
-                self._n_connected, self._serves, self._t_free = 0, False, monotonic()
+            change = 1 if event == zmq.EVENT_ACCEPTED else -1
+            self._n_connected = max(0, self._n_connected + change)

@@ -187,15 +187,18 @@ def test_a_sender_that_went_away_without_its_reply_holds_nobody() -> None:
 
 
 def test_who_comes_while_another_is_served_waits_its_turn() -> None:
-    with listening() as source, PynealSender(source.address) as second:
-        with PynealSender(source.address) as first:
+    with listening() as source:
+        first = PynealSender(source.address)
+        with first:
             first.send(volume_of(0)[1], volume_of(1)[1])
             collect(source, 2)
+            second = PynealSender(source.address)
             second.send(volume_of(0)[1])
             assert nothing_more(source)
             first.send(volume_of(2)[1], hello=False)
             assert [item.index for item in collect(source, 1) if isinstance(item, Volume)] == [2]
-        end, volume = collect(source, 2)
+        with second:
+            end, volume = collect(source, 2)
     assert isinstance(end, RunEnd)
     assert isinstance(volume, Volume)
     assert (volume.index, volume.run) == (0, "2")
