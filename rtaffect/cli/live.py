@@ -1,6 +1,8 @@
 """``rtaffect live``: decode a running session."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +14,7 @@ from rtaffect.core.errors import RecordingError
 
 if TYPE_CHECKING:
     from rtaffect.config import Session
+    from rtaffect.core.clock import Clock
     from rtaffect.core.sinks import Sink
     from rtaffect.core.streams import Source
     from rtaffect.decode.decoder import Decoder
@@ -41,7 +44,6 @@ def live(
         open_conditioner,
         open_decoders,
         open_fusion,
-        open_live_source,
     )
     from rtaffect.cli.resting import RestCommand
     from rtaffect.cli.running import (
@@ -53,14 +55,18 @@ def live(
         tell_streams,
         tell_summary,
     )
+    from rtaffect.cli.scanner_child import scanner_beside
     from rtaffect.cli.status import StatusLine
     from rtaffect.config import load_session
     from rtaffect.engine import Engine
 
     settings = load_session(session)
     rest = RestCommand(session)
-    source, clock = open_live_source(settings, hop_s=_shortest_hop(settings))
-    with source, ended_by_signals(source):
+    with (
+        scanner_beside(session, settings),
+        _opened(settings) as (source, clock),
+        ended_by_signals(source),
+    ):
         tell_streams(source.infos)
         for note in getattr(source, "notes", ()):
             tell(f"Note: {note}")
@@ -102,6 +108,15 @@ def live(
             timer.cancel()
     tell_summary(summary, decoders, rest)
     raise typer.Exit(1 if summary.failures else 0)
+
+
+@contextmanager
+def _opened(settings: "Session") -> "Iterator[tuple[Source, Clock]]":
+    from rtaffect.cli.opening import open_live_source
+
+    source, clock = open_live_source(settings, hop_s=_shortest_hop(settings))
+    with source:
+        yield source, clock
 
 
 def _shortest_hop(settings: "Session") -> float:

@@ -158,6 +158,11 @@ class ScannerSettings(Settings):
         description="ZeroMQ address on which whole volumes are published, as tcp://127.0.0.1:5578; "
         "null for none",
     )
+    start: bool = Field(
+        default=False,
+        description="true lets `rtaffect live` start and watch the process; false where it is "
+        "started by itself, here or on another machine",
+    )
     simulated: bool = Field(
         default=False, description="true marks what is sent as of nobody: a phantom or a replay"
     )
