@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _SCORES = ("balanced_accuracy", "accuracy", "macro_f1", "f1_high")
 _LEGEND = (
-    "Below a score: 95 % interval over subjects. p: as good with shuffled labels, or with labels "
-    "shifted in time where they change within a trial. {mark}: knows nothing of the signals."
+    "{mark}: knows nothing of the signals. Below a score: 95 % interval over subjects. p: as good "
+    "with shuffled labels, or with labels shifted in time where they change within a trial."
 )
 
 

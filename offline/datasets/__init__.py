@@ -16,11 +16,14 @@ from offline.datasets.deap import DeapSettings
 from offline.datasets.eav import EavSettings
 from offline.datasets.faced import FacedSettings
 from offline.datasets.icbhi import IcbhiSettings
+from offline.datasets.nifti_events import NiftiEventsSettings
 from offline.datasets.own import OwnSettings
+from offline.datasets.roi_table import RoiTableSettings
 from offline.datasets.simulated import SimulatedSettings
 from offline.datasets.simulated_scan import SimulatedScanSettings
 from offline.datasets.stored import StoredSettings
 from offline.datasets.studyforrest import StudyForrestSettings
+from offline.datasets.studyforrest_volumes import StudyForrestVolumesSettings
 
 AnySettings = (
     DeapSettings
@@ -29,7 +32,10 @@ AnySettings = (
     | BidsSettings
     | OwnSettings
     | StudyForrestSettings
+    | StudyForrestVolumesSettings
     | IcbhiSettings
+    | RoiTableSettings
+    | NiftiEventsSettings
     | StoredSettings
     | SimulatedSettings
     | SimulatedScanSettings

@@ -1,13 +1,16 @@
-"""ROI frames in memory as a source, and which regions all recordings have."""
+"""Frames of fMRI as sources: regions in memory, volumes one by one; and regions that all have."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Self, cast
 
+import numpy as np
 import numpy.typing as npt
 
 from offline.datasets.array_source import ArraySource, Segment
-from rtaffect.core.streams import StreamInfo
+from rtaffect.core.streams import ClockOffset, Event, StreamInfo, Tick, VolumeChunk
+from rtaffect.scanner.acquired import Volume
 
 _NUMBERS = re.compile(r"(\d+)")
 
@@ -45,6 +48,69 @@ def roi_source(
         about=about,
     )
     return ArraySource({"roi": info}, [Segment(modality="roi", data=frames, stamps_s=stamps_s)])
+
+
+class VolumeSource:
+    """Volumes as a source of one stream, one in memory at a time.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        The stream.
+    volumes : callable
+        Returns them anew, `t_arrival` being the middle of the acquisition.
+    tr_s : float
+        Distance of volumes in seconds.
+    """
+
+    def __init__(
+        self, info: StreamInfo, volumes: Callable[[], Iterator[Volume]], *, tr_s: float
+    ) -> None:
+        self._info = info
+        self._volumes = volumes
+        self._tr_s = tr_s
+        self._closed = False
+
+    @property
+    def infos(self) -> Mapping[str, StreamInfo]:
+        """The one stream."""
+        return MappingProxyType({self._info.modality: self._info})
+
+    @property
+    def n_waiting(self) -> int:
+        """Nothing waits: volumes are made when they are asked for."""
+        return 0
+
+    def events(self) -> Iterator[Event]:
+        """Yield every volume when its acquisition has ended, and a tick."""
+        for volume in self._volumes():
+            if self._closed:
+                return
+            t_received = volume.t_arrival + self._tr_s / 2
+            if volume.index == 0:
+                yield ClockOffset(self._info.modality, 0.0, volume.t_arrival)
+            yield VolumeChunk(
+                modality=self._info.modality,
+                data=volume.data.reshape(-1, 1),
+                stamps_s=np.array([volume.t_arrival]),
+                t_received=t_received,
+                shape=cast("tuple[int, int, int]", volume.data.shape),
+                affine=volume.affine,
+                index=volume.index,
+            )
+            yield Tick(t_received)
+
+    def close(self) -> None:
+        """End `events`."""
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        """Return the source, which is always open."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close."""
+        self.close()
 
 
 def in_all(names: Iterable[Sequence[str]]) -> tuple[str, ...]:

@@ -6,29 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from offline.datasets.array_source import ArraySource
-from offline.datasets.contract import About, Finding, Floats, Label, Recording, Trial
+from offline.datasets.contract import About, Finding, Floats, Label, Recording
 from offline.datasets.digests import file_digest
 from offline.datasets.frames import in_all, roi_source
-from offline.datasets.settings import Settings
-from offline.datasets.studyforrest_labels import (
-    COLUMN,
-    EMOTIONS,
-    MERGED,
-    RATINGS,
-    RUN_STARTS_S,
-    Annotation,
-    EmotionRule,
-    TrainLabels,
-    course_of,
-    emotion_course,
-    read_annotations,
-)
+from offline.datasets.portrayed import TR_S, PortrayedSettings, portrayed
+from offline.datasets.studyforrest_labels import RUN_STARTS_S, Annotation, read_annotations
 from offline.datasets.tables import read_table
 from offline.errors import DataError
 
@@ -51,8 +38,7 @@ ABOUT = About(
     ),
 )
 
-TR_S = 2.0
-_READER = 1  # of what a subject's numbers depend on: count up where this reader changes them
+_READER = 2  # of what a subject's numbers depend on: count up where this reader changes them
 _FILE = re.compile(r"(sub-[A-Za-z0-9]+)_task-avmovie_run-(\d+)_bold\.csv")
 _ABOUT_STREAM = {
     "acquisition.tr_s": "2.0",
@@ -64,10 +50,9 @@ _ABOUT_STREAM = {
     "processing.causal": "0",
 }
 _EMPTY_COLUMNS = ("e_anger/rage", "e_fears_confirmed", "e_happy-for", "e_pity/compassion")
-_THIRD = 1 / 3
 
 
-class StudyForrestSettings(Settings):
+class StudyForrestSettings(PortrayedSettings):
     """Where a copy is, and what of it is asked.
 
     Parameters
@@ -77,72 +62,15 @@ class StudyForrestSettings(Settings):
     path : Path
         Folder with the frames (``sub-01_task-avmovie_run-1_bold.csv``, in subfolders or not) and
         ``av_1s_labels.tsv``.
-    runs : tuple of int
-        Of the film; those that everybody has where it is empty.
-    n_emotions : {3, 4, 5}
-        Fear, sadness and happiness; love; anger.
-    threshold : float
-        Share of the observers that a tested frame's emotion needs.
-    train_labels : TrainLabels
-        What a frame of the training set needs instead.
-    train_threshold : float
-        Share that it needs there, unless the labels are strict: .05 is any of nine observers in any
-        of two seconds.
-    edges : tuple of float
-        Where classes of arousal and valence end, from -1 to 1.
-    edge_s : float
-        How much of each run is left out at its beginning and end: 16 s are also in its neighbour.
+    runs, n_emotions, threshold, train_labels, train_threshold, edges, edge_s
+        See `offline.datasets.portrayed.PortrayedSettings`.
     """
 
     kind: Literal["studyforrest"] = "studyforrest"
-    path: Path
-    runs: tuple[int, ...] = ()
-    n_emotions: Literal[3, 4, 5] = 3
-    threshold: float = Field(default=0.5, gt=0, le=1)
-    train_labels: TrainLabels = "strict"
-    train_threshold: float = Field(default=0.05, gt=0, le=1)
-    edges: tuple[float, ...] = Field(default=(-1.0, -_THIRD, _THIRD, 1.0), min_length=3)
-    edge_s: float = Field(default=16.0, ge=0)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if unknown := [run for run in self.runs if run not in RUN_STARTS_S]:
-            msg = f"runs must be from 1 to {len(RUN_STARTS_S)}, got {unknown}"
-            raise ValueError(msg)
-        if list(self.edges) != sorted(set(self.edges)) or (self.edges[0], self.edges[-1]) != (
-            -1.0,
-            1.0,
-        ):
-            msg = f"edges must rise from -1 to 1, got {list(self.edges)}"
-            raise ValueError(msg)
-        return self
 
     def open(self) -> "StudyForrest":
         """Return the data set; nothing is read yet."""
         return StudyForrest(self)
-
-    @property
-    def rating_classes(self) -> tuple[str, ...]:
-        """Names of the classes of arousal and valence."""
-        n_classes = len(self.edges) - 1
-        if n_classes <= 3:
-            return ("low", "medium", "high") if n_classes == 3 else ("low", "high")
-        return tuple(f"level {number}" for number in range(1, n_classes + 1))
-
-    def rule(self) -> EmotionRule:
-        """Return when a frame has an emotion that is tested."""
-        columns = [(COLUMN[name],) for name in EMOTIONS[: self.n_emotions]]
-        return EmotionRule(columns=columns, threshold=self.threshold)
-
-    def train_rule(self) -> EmotionRule | None:
-        """Return when a frame has an emotion to train on; None where it is the same."""
-        if self.train_labels == "strict":
-            return None
-        merged = self.train_labels == "merged"
-        columns = [
-            MERGED[name] if merged else (COLUMN[name],) for name in EMOTIONS[: self.n_emotions]
-        ]
-        return EmotionRule(columns=columns, threshold=self.train_threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +105,7 @@ class StudyForrest:
     @property
     def labels(self) -> Mapping[str, Label]:
         """Emotion, arousal and valence that the film portrays."""
-        settings = self.settings
-        rating = Label(classes=settings.rating_classes, edges=settings.edges)
-        emotion = Label(classes=EMOTIONS[: settings.n_emotions])
-        return {"emotion": emotion} | dict.fromkeys(RATINGS, rating)
+        return self.settings.labels()
 
     @property
     def ch_names(self) -> tuple[str, ...]:
@@ -275,49 +200,15 @@ class StudyForrest:
         return found
 
     def _recording(self, run: _Run, annotations: Mapping[int, Annotation]) -> Recording:
-        n_frames = _count_frames(run.path)
-        annotation = annotations.get(run.number)
-        if annotation is None or annotation.n_seconds != round(n_frames * TR_S):
-            n_seconds = 0 if annotation is None else annotation.n_seconds
-            msg = (
-                f"{run.path.name} must have a row for every {TR_S:g} s of run {run.number}'s "
-                f"{n_seconds} seconds of labels, got {n_frames}."
-            )
-            raise DataError(msg)
-        start, edge_s = RUN_STARTS_S[run.number], self.settings.edge_s
-        course = course_of(annotation, self.settings.rule(), tr_s=TR_S)
-        rule = self.settings.train_rule()
-        t_start, t_end = start + edge_s, start + n_frames * TR_S - edge_s
-        if t_end <= t_start:
-            msg = f"{run.path.name} must be longer than both edges of {edge_s:g} s."
-            raise DataError(msg)
-        values = course(np.arange(t_start + TR_S / 2, t_end, TR_S))
-        trial = Trial(
-            name=f"run-{run.number}",
-            stimulus=f"forrest-gump-run-{run.number}",
-            t_start=t_start,
-            t_end=t_end,
-            values={name: _whole(name, found) for name, found in values.items()},
-        )
-        return Recording(
+        return portrayed(
+            self.settings,
+            annotations,
             subject=run.subject,
-            session="movie",
-            open=partial(_open, run),
-            trials=(trial,),
-            course=course,
-            train_course=None if rule is None else emotion_course(annotation, rule, tr_s=TR_S),
+            run=run.number,
+            n_frames=_count_frames(run.path),
+            open_source=partial(_open, run),
             file=run.path.name,
         )
-
-
-def _whole(name: str, values: Floats) -> float:
-    """Return a run's own value: its mean, or the emotion that it has most often."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return float("nan")
-    if name in RATINGS:
-        return float(known.mean())
-    return float(np.bincount(known.astype(np.int64)).argmax())
 
 
 def _open(run: _Run) -> ArraySource:
