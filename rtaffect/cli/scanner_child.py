@@ -95,13 +95,14 @@ class _Child:
     def _watch(self) -> None:
         """Pass on what it says; start it again when it dies in the middle of a session."""
         while True:
-            assert self._process.stderr is not None
-            for line in self._process.stderr:
-                if line.startswith(READY):
-                    self._is_ready = True
-                    self._settled.set()
-                tell(f"scanner: {printable(line.rstrip())}")
-            code = self._process.wait()
+            with self._process as process:
+                assert process.stderr is not None
+                for line in process.stderr:
+                    if line.startswith(READY):
+                        self._is_ready = True
+                        self._settled.set()
+                    tell(f"scanner: {printable(line.rstrip())}")
+            code = process.returncode
             self._settled.set()
             if self._stopped.is_set() or not self._is_ready:
                 return
