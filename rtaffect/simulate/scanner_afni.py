@@ -13,8 +13,6 @@ from rtaffect.simulate.scan import Scan
 from rtaffect.simulate.scanner_faults import Delivery
 from rtaffect.simulate.scanner_link import LOOK_S, NAN
 
-Version = Literal[0, 1, 2, 3, 4]
-
 WITH_MEANS, WITH_VOXELS = (1, 4), (2, 3, 4)
 BYE = 0xDEADDEAD
 CONNECT_S = 30.0
@@ -45,7 +43,7 @@ class AfniLink:
         port: int,
         stop: StopEvent,
         *,
-        version: Version = 1,
+        version: int = 1,
         byte_order: Literal["<", ">"] = "<",
     ) -> None:
         self._to = (host, port)

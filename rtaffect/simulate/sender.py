@@ -14,13 +14,16 @@ from rtaffect.core.errors import ConfigError
 from rtaffect.core.streams import Chunk, Event, StreamEvent, StreamInfo, StreamState
 from rtaffect.publish.lsl import LslSender
 from rtaffect.simulate.fault import Fault
-from rtaffect.simulate.mr import MagnetSettings
+from rtaffect.simulate.mr import VOLUME_MARKER, MagnetSettings
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
 from rtaffect.sources.lsl_inlet import local_clock
 
 TRUTH_STYPE = "rtaffect-truth"
 """Type of the stream that says what the participant really feels; no session can select it."""
+
+PULSES_STYPE = "Triggers"
+"""Type of the stream of a scanner's pulses, one a volume."""
 
 TRUTH_HZ = 32.0
 EEG_CHUNK_S = 1 / 64
@@ -40,6 +43,8 @@ def run_sender(
     speed: float = 1.0,
     magnet: MagnetSettings | None = None,
     clock: Clock = local_clock,
+    t_start: float | None = None,
+    pulses_s: float | None = None,
 ) -> None:
     """Send EEG, face, markers and the truth until the session or the caller's patience ends.
 
@@ -71,6 +76,10 @@ def run_sender(
         What a scanner does to the EEG; None means that there is none.
     clock : callable
         LSL's clock.
+    t_start : float or None
+        When the session begins on that clock; None is as soon as the outlets are open.
+    pulses_s : float or None
+        The person lies in a scanner with this repetition time, whose pulses are sent, too.
 
     Raises
     ------
@@ -83,7 +92,7 @@ def run_sender(
         msg = f"The speed must be a number > 0 (1 is real time), got {speed}."
         raise ConfigError(msg)
     prefix = source_id or f"rtaffect-simulated-{participant.seed}-{os.getpid()}"
-    t_start = clock() + LEAD_S
+    t_start = clock() + LEAD_S if t_start is None else t_start
     source = SimulatedSource(
         participant,
         duration_s,
@@ -93,13 +102,16 @@ def run_sender(
         t_start=t_start,
         magnet=magnet,
     )
+    also = {"truth": _truth_info()}
+    if pulses_s is not None:
+        also["pulses"] = _pulse_info()
     infos = {
         modality: replace(info, name=f"{name} {info.stype}", source_id=f"{prefix}-{modality}")
-        for modality, info in {**source.infos, "truth": _truth_info()}.items()
+        for modality, info in {**source.infos, **also}.items()
     }
     senders = {modality: LslSender([info]) for modality, info in infos.items()}
     try:
-        for event in _everything(source, participant, duration_s, t_start):
+        for event in _everything(source, participant, duration_s, t_start, pulses_s):
             due = t_start + (event.t_received - t_start) / speed
             if stop.wait(max(0.0, due - clock())):
                 return
@@ -117,10 +129,24 @@ def run_sender(
 
 
 def _everything(
-    source: SimulatedSource, participant: Participant, duration_s: float, t_start: float
+    source: SimulatedSource,
+    participant: Participant,
+    duration_s: float,
+    t_start: float,
+    pulses_s: float | None,
 ) -> Iterator[Event]:
-    truth = _truth(participant, duration_s, t_start)
-    return heapq.merge(source.events(), truth, key=lambda event: event.t_received)
+    lanes = [source.events(), _truth(participant, duration_s, t_start)]
+    if pulses_s is not None:
+        lanes.append(_pulses(pulses_s, duration_s, t_start))
+    return heapq.merge(*lanes, key=lambda event: event.t_received)
+
+
+def _pulses(tr_s: float, duration_s: float, t_start: float) -> Iterator[Event]:
+    number = 0
+    while (number + 1) * tr_s <= duration_s:
+        stamp = np.array([t_start + number * tr_s])
+        yield Chunk("pulses", np.array([[VOLUME_MARKER]], dtype=object), stamp, float(stamp[0]))
+        number += 1
 
 
 def _truth(participant: Participant, duration_s: float, t_start: float) -> Iterator[Event]:
@@ -130,6 +156,19 @@ def _truth(participant: Participant, duration_s: float, t_start: float) -> Itera
         stamp = t_start + since
         yield Chunk("truth", np.stack(participant.course.at(since)), stamp, float(stamp[0]))
         number += 1
+
+
+def _pulse_info() -> StreamInfo:
+    return StreamInfo(
+        modality="pulses",
+        name="pulses",
+        stype=PULSES_STYPE,
+        ch_names=("pulse",),
+        sfreq=0.0,
+        units=("",),
+        is_text=True,
+        simulated=True,
+    )
 
 
 def _truth_info() -> StreamInfo:
