@@ -15,13 +15,27 @@ import psutil  # type: ignore[import-untyped]
 import pylsl
 import zmq
 from nilearn.maskers import NiftiLabelsMasker
-from shared import free_address, machine, one_core, p50_p99, say, started, table, timed_ms
+from shared import (
+    free_address,
+    machine,
+    one_core,
+    open_bundle,
+    p50_p99,
+    say,
+    started,
+    table,
+    timed_ms,
+)
 
+from rtaffect.bundle import shipped_bundles
 from rtaffect.core.atlas import brainnetome
-from rtaffect.core.spec import CleaningSpec
+from rtaffect.core.spec import CleaningSpec, RoiSpec
+from rtaffect.core.streams import Chunk, StreamInfo
+from rtaffect.decode.decoder import Decoder
 from rtaffect.scanner.acquired import Volume
 from rtaffect.scanner.roi_means import LabelImage, RoiMeanMaker
 from rtaffect.signal.roi_cleaning import RoiCleaner
+from rtaffect.windows import open_chain
 
 SHAPE = (64, 64, 36)
 AFFINE = np.array([[3.0, 0, 0, -96], [0, 3, 0, -96], [0, 0, 3.5, -60], [0, 0, 0, 1]])
@@ -227,18 +241,63 @@ def measure(
     )
 
 
+def estimates(name: str, n: int) -> None:
+    """Time a model of regions, from a frame that arrives to its estimate."""
+    bundle = open_bundle(name)
+    windows = bundle.manifest.windows
+    spec = windows.modalities["roi"]
+    assert isinstance(spec, RoiSpec)
+    tr_s = 1.0 / spec.sfreq if spec.take == "frames" else TR_S
+    info = StreamInfo(
+        modality="roi",
+        name="bench",
+        stype="fMRI",
+        source_id="bench",
+        ch_names=spec.ch_names,
+        sfreq=0.0,
+        about={"acquisition.tr_s": f"{tr_s:g}"},
+    )
+    chain = open_chain(windows, {"roi": info})
+    decoder = Decoder(bundle, name="bench", infos={"roi": info}, provider="cpu")
+    data = np.random.default_rng(3).normal(900.0, 5.0, (N_DIFFERENT, len(spec.ch_names), 1))
+    answers: list[bool] = []
+
+    def frame(k: int) -> None:
+        stamp_s = 1000.0 + tr_s * k
+        event = Chunk("roi", data[k % N_DIFFERENT], np.array([stamp_s]), stamp_s + 2.0)
+        for window in chain.push(event):
+            answers.append(bool(decoder.decode(window).estimate.targets))
+
+    took = timed_ms(turns(frame), n)
+    what = f"ROI frame to estimate, {name}: {len(spec.ch_names)} regions, cleaning in the runtime"
+    print(f"{table(('stage', 'ms, p50 / p99'), [(what, p50_p99(took, 3))])}\n")
+    print(f"{sum(answers)} of {len(answers)} windows had an answer.\n")
+
+
+def model_of_regions() -> str | None:
+    """Return the first shipped model whose windows frames of regions close."""
+    return next(
+        (k for k in shipped_bundles() if open_bundle(k).manifest.windows.closes == "roi"), None
+    )
+
+
 def main() -> None:
-    """Run both and print the tables."""
+    """Run all and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--volumes", type=int, default=2000)
     parser.add_argument("--every", type=float, default=0.02, help="seconds between volumes")
     parser.add_argument("--dtype", default="int16", help="of voxels; Pyneal's senders use float64")
+    parser.add_argument("--bundle", help="model of regions; a shipped one unless given")
     args = parser.parse_args()
     assert brainnetome().n_regions == int(labels().max())
     print(f"### Volumes of {SHAPE} {args.dtype} to 246 regions\n\n{machine()}\n")
     live(args.volumes, args.every, args.dtype)
     one_core()
     stages(args.volumes, args.dtype)
+    if name := args.bundle or model_of_regions():
+        estimates(name, args.volumes)
+    else:
+        print("No model of regions is shipped, hence no estimate was timed.\n")
 
 
 if __name__ == "__main__":
