@@ -13,6 +13,7 @@ from rtaffect.scanner.dicom_mosaic import mosaic_of
 from rtaffect.scanner.dicom_tags import DicomTags, read_tags, refusing
 from rtaffect.scanner.dicom_voxels import frames_of, scaled
 
+FAR_MM = 1e5  # no slice is so far from the middle of the magnet
 HEADER_BYTES = 1 << 24  # room for all that is not voxels
 
 
@@ -80,8 +81,8 @@ def _slice(found: DicomTags, n_slices: int | None) -> Slice:
         told = found.whole(tags.PHILIPS_N_SLICES, default=0)
     position, orientation = found.numbers(tags.POSITION), found.numbers(tags.ORIENTATION)
     directions(orientation)
-    if len(position) != 3:
-        msg = "A slice must have a position of three numbers (0020,0032); this one has none."
+    if len(position) != 3 or not all(abs(mm) <= FAR_MM for mm in position):
+        msg = "A slice must have a position of three numbers in mm (0020,0032); this one has none."
         raise ScannerError(msg)
     return Slice(
         data=data,

@@ -1,5 +1,6 @@
 """The elements of a DICOM file that are read, and no others: none that is about a person."""
 
+import logging
 import math
 import struct
 import warnings
@@ -237,11 +238,17 @@ _STUMBLES = (
 @contextmanager
 def refusing() -> Iterator[None]:
     """Turn whatever pydicom stumbles over into a `ScannerError` that shows no value."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    its_logger = logging.getLogger("pydicom")
+    was_disabled, its_logger.disabled = its_logger.disabled, True  # its lines quote values, and
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # their texts quote values
+        warnings.simplefilter("ignore")  # so do its warnings
         try:
             yield
-        except _STUMBLES as error:
+        except (*_STUMBLES, BytesLengthException, InvalidDicomError) as error:
             name = type(error).__name__
             msg = f"The file must be whole and valid DICOM; reading it failed ({name})."
             raise ScannerError(msg) from None
+        finally:
+            its_logger.disabled = was_disabled
