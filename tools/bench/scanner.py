@@ -265,8 +265,7 @@ def estimates(name: str, n: int) -> None:
     def frame(k: int) -> None:
         stamp_s = 1000.0 + tr_s * k
         event = Chunk("roi", data[k % N_DIFFERENT], np.array([stamp_s]), stamp_s + 2.0)
-        for window in chain.push(event):
-            answers.append(bool(decoder.decode(window).estimate.targets))
+        answers.extend(bool(decoder.decode(w).estimate.targets) for w in chain.push(event))
 
     took = timed_ms(turns(frame), n)
     what = f"ROI frame to estimate, {name}: {len(spec.ch_names)} regions, cleaning in the runtime"
