@@ -27,7 +27,8 @@ LINGER_S = 0.5
 
 def replay(
     files: Annotated[
-        list[Path], typer.Argument(help="XDF, .set, .edf, .bdf, .vhdr, .fif; an OpenFace CSV too.")
+        list[Path],
+        typer.Argument(help="XDF, .set, .edf, .bdf, .vhdr, .fif; an OpenFace CSV, a ROI table."),
     ],
     session: Annotated[
         Path | None, typer.Option(help="Session file; else the EEG stream is found by itself.")
@@ -60,6 +61,13 @@ def replay(
     face_offset: Annotated[
         float, typer.Option(help="When the OpenFace video began after the EEG, in seconds.")
     ] = 0.0,
+    roi_offset: Annotated[
+        float, typer.Option(help="When the ROI table's first volume began after the EEG.")
+    ] = 0.0,
+    tr: Annotated[
+        float | None,
+        typer.Option(help="Repetition time of a ROI table that does not say it, in seconds."),
+    ] = None,
 ) -> None:
     """Decode a recording exactly as a live session would have.
 
@@ -89,6 +97,8 @@ def replay(
         settings.recorded_choices() if settings is not None else None,
         speed=_speed(speed, as_lsl=as_lsl),
         face_offset_s=face_offset,
+        roi_offset_s=roi_offset,
+        tr_s=tr,
     )
     tell_streams(source.infos)
     for note in source.notes:

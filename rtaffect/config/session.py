@@ -20,7 +20,7 @@ from rtaffect.core.fused import FUSED_NAMES
 from rtaffect.core.streams import StreamChoice
 from rtaffect.core.volume_message import VOLUME_MODALITY
 
-STREAM_TYPES = {"eeg": "EEG", "face": "Face", "markers": "Markers"}
+STREAM_TYPES = {"eeg": "EEG", "face": "Face", "roi": "fMRI", "markers": "Markers"}
 """The LSL content type that each modality has unless the session file says otherwise."""
 
 
@@ -30,7 +30,7 @@ class StreamSettings(Settings):
     type: str | None = Field(
         default=None,
         min_length=1,
-        description="LSL content type; EEG, Face or Markers after the modality unless stated",
+        description="LSL content type; EEG, Face, fMRI or Markers after the modality unless stated",
     )
     name: str | None = Field(
         default=None, min_length=1, description="name of the stream as the sender set it"
@@ -84,6 +84,9 @@ class Streams(Settings):
     face: StreamSettings | None = Field(
         default=None, description="29 facial features from a camera"
     )
+    roi: StreamSettings | None = Field(
+        default=None, description="frames of fMRI, one mean a region, as `rtaffect scanner` sends"
+    )
     markers: StreamSettings | None = Field(
         default=None, description="event markers; kept and passed on, never decoded"
     )
@@ -92,7 +95,7 @@ class Streams(Settings):
         default=None, description="whole volumes of fMRI from the scanner process"
     )
 
-    @field_validator("eeg", "face", "markers", "volume", mode="before")
+    @field_validator("eeg", "face", "roi", "markers", "volume", mode="before")
     @classmethod
     def _says_something(cls, value: object) -> object:
         if value is None:
@@ -102,8 +105,8 @@ class Streams(Settings):
 
     @model_validator(mode="after")
     def _has_one(self) -> Self:
-        if self.eeg is None and self.face is None and self.volume is None:
-            msg = "at least one of eeg, face and volume is needed"
+        if all(stream is None for stream in (self.eeg, self.face, self.roi, self.volume)):
+            msg = "at least one of eeg, face, roi and volume is needed"
             raise ValueError(msg)
         return self
 
@@ -238,7 +241,7 @@ class Session(Settings):
     """Everything that a live session is set up with."""
 
     streams: Streams = Field(
-        description="which streams to listen to, by modality: eeg, face, markers"
+        description="which streams to listen to, by modality: eeg, face, roi, markers, volume"
     )
     decoders: tuple[DecoderSettings, ...] = Field(
         min_length=1, description="a list of model bundles; each answers for itself"

@@ -19,9 +19,9 @@ from rtaffect.core.streams import Event
 from rtaffect.sources.recorded import RecordedStream, plain_events
 
 _NOT_OPENFACE = (
-    "{path} is a CSV file, but not OpenFace's: the only CSV files that are read are those of its "
-    "FeatureExtraction, with columns frame, timestamp, confidence, success, {first} ... {last}. "
-    "This one begins with {head}."
+    "{path} is a CSV file, but not OpenFace's: of its FeatureExtraction, with columns frame, "
+    "timestamp, confidence, success, {first} ... {last}. This one begins with {head}. If it is a "
+    "table of ROI frames, say its repetition time by `--tr` or in a .json file beside it."
 )
 
 

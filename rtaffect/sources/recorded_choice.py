@@ -69,9 +69,9 @@ def choose(files: Sequence[RecordedFile], choices: Sequence[StreamChoice]) -> li
 
 
 def guess(files: Sequence[RecordedFile]) -> list[ChosenStream]:
-    """Return what is obvious: the one EEG stream, and a face and a marker stream if there is one.
+    """Return what is obvious: one stream each of EEG, face, ROI frames and markers.
 
-    Of our own recordings everything is taken, as it was live.
+    Without ROI frames there must be EEG. Of our own recordings everything is taken, as it was live.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def guess(files: Sequence[RecordedFile]) -> list[ChosenStream]:
     Raises
     ------
     RecordingError
-        There is no EEG stream.
+        There is neither an EEG stream nor one of ROI frames.
     StreamError
-        There are several of type EEG, or their description is not enough.
+        There are several of type EEG or fMRI, or their description is not enough.
     """
     streams = [stream for file in files for stream in file.streams]
     lived = [stream.live.modality for stream in streams if stream.live is not None]
@@ -96,10 +96,13 @@ def guess(files: Sequence[RecordedFile]) -> list[ChosenStream]:
     faces = [s for s in others if s.stype == "Face" and set(FACE_FEATURES) <= set(s.ch_names)]
     markers = [s for s in others if s.stype == "Markers"]
     obvious = [StreamChoice(modality=modality) for modality in lived]
-    if not lived:
+    frames = [s for s in others if s.stype == "fMRI"]
+    if not lived and (not frames or any(s.stype == "EEG" for s in others)):
         obvious.append(StreamChoice(modality="eeg", stype="EEG"))
     if faces and "face" not in lived:
         obvious.append(StreamChoice(modality="face", stype="Face"))
+    if frames and "roi" not in lived:
+        obvious.append(StreamChoice(modality="roi", stype="fMRI"))
     if len(markers) == 1 and "markers" not in lived:
         obvious.append(StreamChoice(modality="markers", stype="Markers"))
     return choose(files, obvious)

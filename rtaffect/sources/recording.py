@@ -16,6 +16,7 @@ from rtaffect.sources.mne_recording import READERS, MneRecording
 from rtaffect.sources.openface import OpenFaceRecording
 from rtaffect.sources.recorded import RecordedFile, RecordedStream
 from rtaffect.sources.recorded_choice import ChosenStream, choose, guess
+from rtaffect.sources.roi_table import RoiTableRecording, is_roi_table
 from rtaffect.sources.session_recording import SessionRecording, is_session_recording
 from rtaffect.sources.xdf_file import is_xdf, read_xdf
 from rtaffect.sources.xdf_recording import XdfRecording
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 MAX_SILENCE_S = 3600.0  # ticks leap over a longer pause, which no session has
 _BESIDE = {".fdt": ".set", ".eeg": ".vhdr", ".vmrk": ".vhdr"}  # data files, and what names them
-_READABLE = f".xdf, {', '.join(READERS)}, and OpenFace's .csv"
+_READABLE = f".xdf, {', '.join(READERS)}, OpenFace's .csv, and ROI tables as .csv or .tsv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,8 @@ def open_recording(
     tick_s: float = 0.25,
     delay_s: float = 0.0,
     face_offset_s: float = 0.0,
+    roi_offset_s: float = 0.0,
+    tr_s: float | None = None,
     clock: Clock = monotonic,
     wait: Callable[[float], object] | None = None,
 ) -> RecordingSource:
@@ -199,8 +202,9 @@ def open_recording(
     Parameters
     ----------
     paths : sequence of Path
-        XDF files, an EEG file that MNE reads, an OpenFace CSV, in any combination. A file whose
-        times count from its own start is laid at the start of the first file.
+        XDF files, an EEG file that MNE reads, an OpenFace CSV, a table of ROI frames, in any
+        combination. A file whose times count from its own start is laid at the start of the first
+        file.
     choices : sequence of StreamChoice or None
         Which stream is which modality; None takes the EEG stream, and the face and marker streams
         where there is one of each. Our own recordings keep their descriptions as they were live.
@@ -212,6 +216,10 @@ def open_recording(
         How long after its stamp a sample is taken to have arrived, where the files do not tell.
     face_offset_s : float
         When an OpenFace video began after the EEG, in seconds.
+    roi_offset_s : float
+        When the first volume of a table of ROI frames began after the EEG, in seconds.
+    tr_s : float, optional
+        Repetition time of a table of ROI frames that has no other way to say it, in seconds.
     clock, wait : callable
         Time and waiting for `speed`; tests step their own.
 
@@ -233,7 +241,7 @@ def open_recording(
     if not paths:
         msg = f"At least one file is needed: {_READABLE}."
         raise RecordingError(msg)
-    files = [open_file(path) for path in paths]
+    files = [open_file(path, tr_s=tr_s) for path in paths]
     for file in files:
         for note in file.notes:
             logger.info("%s", note)
@@ -245,6 +253,8 @@ def open_recording(
         shift_s = start_s if file.is_relative else 0.0
         if isinstance(file, OpenFaceRecording):
             shift_s += face_offset_s
+        elif isinstance(file, RoiTableRecording):
+            shift_s += roi_offset_s
         parts.append(_Part(file, modalities, shift_s))
     return RecordingSource(
         parts,
@@ -257,13 +267,15 @@ def open_recording(
     )
 
 
-def open_file(path: Path) -> RecordedFile:
+def open_file(path: Path, *, tr_s: float | None = None) -> RecordedFile:
     """Open one file by what it is.
 
     Parameters
     ----------
     path : Path
         The file.
+    tr_s : float, optional
+        Repetition time of a table of ROI frames that has no other way to say it, in seconds.
 
     Returns
     -------
@@ -287,6 +299,8 @@ def open_file(path: Path) -> RecordedFile:
             streams, notes = read_xdf(path)
             own = is_session_recording(streams)
             return (SessionRecording if own else XdfRecording)(path, streams, notes)
+        if is_roi_table(path, tr_s=tr_s):
+            return RoiTableRecording(path, tr_s=tr_s)
         if path.suffix.lower() == ".csv":
             return OpenFaceRecording(path)
     except OSError as error:

@@ -117,6 +117,15 @@ def fif_and_openface(folder: Path) -> Iterator[Source]:
 
 
 @contextmanager
+def roi_table(folder: Path) -> Iterator[Source]:
+    rows = [f"{i},{i / 7},n/a" for i in range(60)]
+    (folder / "frames.tsv").write_text("\n".join(["b,a,c", *rows]).replace(",", "\t"))
+    (folder / "frames.json").write_text('{"RepetitionTime": 0.5, "StartTime": 3.0}')
+    with open_recording([folder / "frames.tsv"]) as recording:
+        yield recording
+
+
+@contextmanager
 def lsl(_folder: Path) -> Iterator[Source]:
     infos = [
         StreamInfo(
@@ -221,6 +230,7 @@ EVERY: dict[str, tuple[type[Source], str, Opens]] = {
     "own recording": (RecordingSource, "recording session_recording", own_recording),
     "foreign XDF": (RecordingSource, "recording xdf_recording", foreign_xdf),
     "FIF and OpenFace": (RecordingSource, "recording mne_recording openface", fif_and_openface),
+    "ROI table": (RecordingSource, "recording roi_table roi_declared", roi_table),
     "LSL": (LslSource, "lsl", lsl),
     "FieldTrip": (FieldTripSource, "fieldtrip", fieldtrip),
     "volumes": (VolumeSource, "volumes", volumes),
