@@ -16,8 +16,9 @@ from rtaffect.core.conditioner import Conditioner
 from rtaffect.core.errors import RtaffectError
 from rtaffect.core.estimate import Estimate
 from rtaffect.core.health import Health, LatencyMeter, StreamHealth
+from rtaffect.core.scanner_report import REPORT_MODALITY, ScannerReport
 from rtaffect.core.sinks import Matrix, Sink, Timing
-from rtaffect.core.streams import Event, Source
+from rtaffect.core.streams import Chunk, Event, Source
 from rtaffect.core.window import Window
 from rtaffect.decode.decoder import Decoded, Decoder
 from rtaffect.decode.fusion import Fusion
@@ -124,6 +125,7 @@ class Engine:
             )
             for decoder in decoders
         ]
+        self._scanner = ScannerReport()
         self._t_health = -float("inf")
 
     def run(self) -> Summary:
@@ -154,6 +156,8 @@ class Engine:
                 self.summary.stages["windows"].add(time.perf_counter() - t_0)
             for window in windows:
                 self._decode(lane.decoder, window, began)
+        if isinstance(event, Chunk) and event.modality == REPORT_MODALITY:
+            self._scanner.push(event)
         # The recorder and others see the event after the estimate that it closed went out.
         for sink in list(self.sinks):
             self._guard(sink, sink.on_event, event)
@@ -260,13 +264,15 @@ class Engine:
             t=now,
             streams=self._stream_health(now),
             stages={
-                name: meter.summary() for name, meter in self.summary.stages.items() if meter.n
+                **{n: meter.summary() for n, meter in self.summary.stages.items() if meter.n},
+                **self._scanner.stages,
             },
             queues={"engine": self.source.n_waiting},
             provider=", ".join(sorted({lane.decoder.provider for lane in self._lanes})),
             notes=(
                 *self.summary.failures,
                 *self._behind(),
+                *self._scanner.notes,
                 *(self._conditioner.notes() if self._conditioner else ()),
                 *dict.fromkeys(note for lane in self._lanes for note in lane.chain.notes()),
             ),

@@ -1,5 +1,6 @@
 """The engine over events made by hand: order, failures, health, matrices, counts."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from rtaffect.core.clock import ManualClock
 from rtaffect.core.errors import RecordingError
 from rtaffect.core.estimate import Estimate
 from rtaffect.core.sinks import Sink, Timing
-from rtaffect.core.streams import Event, Tick
+from rtaffect.core.streams import Chunk, Event, Tick
 from rtaffect.decode.decoder import Decoder
 from rtaffect.engine import Engine, Summary
 
@@ -152,6 +153,18 @@ def test_health_goes_out_once_a_second_and_knows_the_streams(bundle: Bundle) -> 
     assert late.provider == "CPUExecutionProvider"
     assert {"windows", "decode", "publish", "compute"} == set(late.stages)
     assert kept.healths[-1].streams["eeg"].state == "stale"
+
+
+def test_health_tells_how_the_scanner_process_is(bundle: Bundle) -> None:
+    kept = Kept()
+    means = {"p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0, "n": 5}
+    said = {"kind": "health", "stages": {"means": means}, "dropped": {"late": 1}}
+    text = np.array([[json.dumps(said)]], dtype=object)
+    events = [Tick(0.0), Chunk("roi_meta", text, np.zeros(1), 0.5), Tick(2.0)]
+    Engine(ListSource(events), [decoder(bundle)], [kept]).run()
+    assert "scanner.means" not in kept.healths[0].stages
+    assert kept.healths[-1].stages["scanner.means"].p95_ms == 2.0
+    assert "scanner: volumes dropped: 1 late" in kept.healths[-1].notes
 
 
 def test_a_stream_that_waits_is_told_of(bundle: Bundle) -> None:
