@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from rtaffect.sources.lsl_inlet import FoundStream
 
 
+MR_WORDS = {
+    "corrected": "the stream is taken to come without the scanner's artifacts.",
+    "causal_aas": "the scanner's artifacts are subtracted here.",
+}
+
+
 def init(
     file: Annotated[Path, typer.Argument(help="The session file to write.")] = Path("session.yaml"),
     wait: Annotated[
@@ -34,7 +40,7 @@ def init(
     It says which streams the model needs, which it can do without, and what to do next.
     """
     from rtaffect.bundle import find_bundle, load_bundle
-    from rtaffect.cli.choosing import fitting_bundle
+    from rtaffect.cli.choosing import fitting_bundles
     from rtaffect.config import Session, dump_session
     from rtaffect.config.session import STREAM_TYPES
     from rtaffect.sources.lsl_inlet import discover
@@ -45,17 +51,22 @@ def init(
         raise ConfigError(msg)
     found = discover(wait)
     chosen = {m: s for m, stype in STREAM_TYPES.items() if (s := _the_one(stype, found))}
-    if "eeg" not in chosen:
+    if not {"eeg", "roi"} & set(chosen):
         there = "".join(f"\n  {stream}" for stream in found) or " none"
-        msg = f"A session needs a stream of type 'EEG'; within {wait:g} s there was:{there}\n"
+        msg = (
+            "A session needs a stream of type 'EEG', or of type 'fMRI'; "
+            f"within {wait:g} s there was:{there}\n"
+        )
         raise StreamError(msg + WHY_INVISIBLE)
-    if bundle is None:
-        bundle = fitting_bundle({modality: stream.ch_names for modality, stream in chosen.items()})
-    model = load_bundle(find_bundle(bundle))
-    needs = list(_needs(bundle, model.manifest, chosen, file))
+    names = {modality: stream.ch_names for modality, stream in chosen.items()}
+    bundles = fitting_bundles(names) if bundle is None else (bundle,)
+    models = {name: load_bundle(find_bundle(name)) for name in bundles}
+    needs = {name: list(_needs(name, m.manifest, chosen, file)) for name, m in models.items()}
+    mr = _mr(chosen)
     settings: dict[str, Any] = {
         "streams": {modality: _keys(stream) for modality, stream in chosen.items()},
-        "decoders": ({"bundle": bundle},),
+        "decoders": tuple({"bundle": name} for name in bundles),
+        "mr": mr,
     }
     text = (
         "# Made by `rtaffect init`. Start it with:  rtaffect live "
@@ -70,10 +81,16 @@ def init(
         typer.echo(f"{modality:8} {printable(str(stream))}")
         if modality == "eeg" and not any(stream.units):
             typer.echo(f"{'':8} declares no unit: set streams.eeg.unit in {file} (V, mV, uV, nV)")
-    typer.echo(f"{'model':8} {bundle}")
-    for line in needs:
-        typer.echo(line)
-    typer.echo(f"Wrote {file}. {_next(model, file)}")
+    if mr is not None:
+        typer.echo(
+            f"{'mr':8} {mr} was written, as EEG is beside a scan: {MR_WORDS[mr]} Correct mr in "
+            f"{file} if that is wrong"
+        )
+    for name, lines in needs.items():
+        typer.echo(f"{'model':8} {name}")
+        for line in lines:
+            typer.echo(line)
+    typer.echo(f"Wrote {file}. {_next(models, file)}")
 
 
 def _needs(
@@ -86,7 +103,7 @@ def _needs(
     StreamError
         There is no stream of a modality that it needs.
     """
-    from rtaffect.cli.choosing import lacking
+    from rtaffect.cli.choosing import lacking, listed
     from rtaffect.config.session import STREAM_TYPES
     from rtaffect.text import LEAKY
 
@@ -115,21 +132,34 @@ def _needs(
             yield f"{modality:8} needed: without it there is no answer"
         if modality in lacks and modality in chosen:
             yield (
-                f"{'':8} lacks {' '.join(lacks[modality])}: correct labels by "
+                f"{'':8} lacks {listed(lacks[modality])}: correct labels by "
                 f"streams.{modality}.rename in {file}, or rebuild them by interpolate: true of the "
                 "decoder"
             )
     for modality in chosen:
-        if modality not in manifest.windows.modalities and modality != "markers":
+        if modality not in (*manifest.windows.modalities, "markers", "roi_meta"):
             yield f"{modality:8} not used by this model"
 
 
-def _next(model: "Bundle", file: Path) -> str:
+def _mr(chosen: "Mapping[str, FoundStream]") -> str | None:
+    """Return what is most likely done about the scanner in EEG; None where there is not both."""
+    from rtaffect.core.mr import LEAST_SFREQ
+
+    if not {"eeg", "roi"} <= set(chosen):
+        return None
+    raw = chosen["eeg"].sfreq >= LEAST_SFREQ and "markers" in chosen
+    return "causal_aas" if raw else "corrected"
+
+
+def _next(models: "Mapping[str, Bundle]", file: Path) -> str:
     from rtaffect.cli.resting import FILE, RestCommand
 
     live = f"rtaffect live {file}"
-    if model.manifest.rest is None:
+    takers = [model for model in models.values() if model.manifest.rest is not None]
+    if not takers:
         return f"Next: {live}"
+    model = takers[0]
+    assert model.manifest.rest is not None
     what = "needs" if model.manifest.rest.required else "takes"
     return (
         f"The model {what} a baseline. Next, the person at rest: "

@@ -17,10 +17,17 @@ from rtaffect.config.settings import Settings
 from rtaffect.config.volumes import VolumeStreamSettings
 from rtaffect.core.arrivals import OWN_PREFIX
 from rtaffect.core.fused import FUSED_NAMES
+from rtaffect.core.scanner_report import REPORT_MODALITY, REPORT_STYPE
 from rtaffect.core.streams import StreamChoice
 from rtaffect.core.volume_message import VOLUME_MODALITY
 
-STREAM_TYPES = {"eeg": "EEG", "face": "Face", "roi": "fMRI", "markers": "Markers"}
+STREAM_TYPES = {
+    "eeg": "EEG",
+    "face": "Face",
+    "roi": "fMRI",
+    REPORT_MODALITY: REPORT_STYPE,
+    "markers": "Markers",
+}
 """The LSL content type that each modality has unless the session file says otherwise."""
 
 
@@ -87,6 +94,11 @@ class Streams(Settings):
     roi: StreamSettings | None = Field(
         default=None, description="frames of fMRI, one mean a region, as `rtaffect scanner` sends"
     )
+    roi_meta: StreamSettings | None = Field(
+        default=None,
+        description="what `rtaffect scanner` says beside those frames; kept and passed on, and its "
+        "latencies shown in the health",
+    )
     markers: StreamSettings | None = Field(
         default=None, description="event markers; kept and passed on, never decoded"
     )
@@ -95,7 +107,7 @@ class Streams(Settings):
         default=None, description="whole volumes of fMRI from the scanner process"
     )
 
-    @field_validator("eeg", "face", "roi", "markers", "volume", mode="before")
+    @field_validator("eeg", "face", "roi", "roi_meta", "markers", "volume", mode="before")
     @classmethod
     def _says_something(cls, value: object) -> object:
         if value is None:

@@ -10,7 +10,8 @@ from rtaffect.core.health import StageLatency
 from rtaffect.core.streams import Chunk
 
 REPORT_MODALITY = "roi_meta"
-"""The session's key of the stream beside the ROI frames, see docs/roi-stream.md."""
+REPORT_STYPE = "fMRI-meta"
+"""The session's key, and LSL's type, of the stream beside the ROI frames (docs/roi-stream.md)."""
 
 MAX_TEXT = 1 << 16
 MAX_ITEMS = 32

@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rtaffect import wire
+from rtaffect.core.scanner_report import REPORT_MODALITY, REPORT_STYPE
 from rtaffect.core.streams import Chunk, StreamInfo
 from rtaffect.publish.lsl import LslSender
 
 ROI_TYPE = "fMRI"
-META_TYPE = "fMRI-meta"
-"""LSL content types of the frames, and of what is said beside them."""
-
-ROI, META = "roi", "roi_meta"
+ROI = "roi"
 LINGER_S = 0.2
 """LSL throws away what it has not sent when a stream ends."""
 
@@ -70,9 +68,9 @@ class RoiPublisher:
             about=about,
         )
         said = StreamInfo(
-            modality=META,
+            modality=REPORT_MODALITY,
             name=f"{name}-meta",
-            stype=META_TYPE,
+            stype=REPORT_STYPE,
             source_id=f"{source_id}-meta",
             ch_names=("json",),
             sfreq=0.0,
@@ -117,10 +115,10 @@ class RoiPublisher:
         """
         text = json.dumps(wire.plain({"kind": kind, **fields}), allow_nan=False)
         data = np.array([[text]], dtype=object)
-        self._sender.push(Chunk(META, data, np.array([stamp_s]), stamp_s))
+        self._sender.push(Chunk(REPORT_MODALITY, data, np.array([stamp_s]), stamp_s))
 
     def close(self) -> None:
         """Give receivers a moment to take what was sent last, and end both streams."""
-        if self._sender.has_consumers(META):
+        if self._sender.has_consumers(REPORT_MODALITY):
             time.sleep(LINGER_S)
         self._sender.close()
