@@ -241,9 +241,10 @@ def refusing() -> Iterator[None]:
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
     its_logger = logging.getLogger("pydicom")
-    was_disabled, its_logger.disabled = its_logger.disabled, True  # its lines quote values, and
+    was_disabled = its_logger.disabled
+    its_logger.disabled = True  # its lines quote values, and so do its warnings
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # so do its warnings
+        warnings.simplefilter("ignore")
         try:
             yield
         except (*_STUMBLES, BytesLengthException, InvalidDicomError) as error:

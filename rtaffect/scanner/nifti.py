@@ -73,7 +73,7 @@ class NiftiReader:
 
     def read(self, path: Path, t_arrival: float) -> NiftiFile:
         """Return the volumes that are new; see `FileReader.read`."""
-        import nibabel
+        from nibabel.spatialimages import HeaderDataError
 
         first = self._n_read.get(path, 0)
         volumes: list[npt.NDArray[np.generic]] = []
@@ -88,8 +88,8 @@ class NiftiReader:
         except (OSError, EOFError, zlib.error) as error:
             msg = f"The file must be readable: {error}."
             raise ScannerError(msg) from None
-        except (nibabel.spatialimages.HeaderDataError, ValueError, OverflowError) as error:
-            msg = f"The file must have a valid NIfTI header: {error}."
+        except (ArithmeticError, HeaderDataError, LookupError, TypeError, ValueError) as error:
+            msg = f"The file must have a valid NIfTI header ({type(error).__name__}: {error})."
             raise ScannerError(msg) from None
         if not volumes and not first:
             msg = (
