@@ -36,7 +36,7 @@ class GradientSpec:
         No EEG is steeper. Where more than `guard_channels` of the channels are, something of the
         scanner is left, and there is no sample.
     guard_share : float
-        While a template is subtracted its own steepest slope times this is allowed, if it is more.
+        While a template is subtracted its own slope near by, times this, is allowed if it is more.
     guard_channels : float
         Share of the channels, from 0 to 1.
     guard_hold_s : float

@@ -30,7 +30,7 @@ class Beat:
     side_s: float
 
 
-IN_ECG = Beat((5.0, 25.0), energy_hz=6.0, side_s=0.06)
+IN_ECG = Beat((5.0, 25.0), energy_hz=15.0, side_s=0.03)
 """The R wave, against T waves, breath and what gradients leave (Pan & Tompkins 1985,
 doi:10.1109/TBME.1985.325532)."""
 

@@ -35,20 +35,24 @@ class _State(Enum):
 
 
 class _Pending:
-    """A volume that the template is to take in: where it began, and what drifts in it."""
+    """A volume that the template is to take in, without what drifts.
 
-    def __init__(self, position: float, volume: Floats, phase: float) -> None:
-        n = volume.shape[1]
-        steps = np.arange(n) - (n - 1) / 2
+    How the signal drifts is in the means of successive volumes. A line through a single one would
+    take part of the artifact with it.
+    """
+
+    def __init__(self, position: float, volume: Floats, before: "_Pending | None") -> None:
         self.position = position
-        self._mean = volume.mean(axis=1)[:, None]
-        self._slope = (volume @ steps / float(steps @ steps))[:, None]
-        self._centre = phase + (n - 1) / 2
+        self.mean = volume.mean(axis=1)[:, None]
+        self._slope = np.zeros_like(self.mean)
+        self._centre = (volume.shape[1] - 1) / 2
+        if before is not None:
+            self._slope = (self.mean - before.mean) / (position - before.position)
 
     def phases(self, ring: GridRing, start: int, stop: int) -> Floats:
         base = math.floor(self.position)
         data = ring.read(base + start - HALF + 1, base + stop + HALF)
-        drift = self._mean + self._slope * (np.arange(start, stop) - self._centre)
+        drift = self.mean + self._slope * (np.arange(start, stop) - self._centre)
         return np.asarray(shifted(data, self.position - base) - drift)
 
 
@@ -86,12 +90,13 @@ class GradientCorrector:
         self._n_stopped = -1.0
         self._markers: list[float] = []
         self._last = np.full((len(limits), 1), np.nan)
-        self._n_steep = -NEVER
+        self._n_steep = -self._n_hold - 1
         self._n_rejected = 0
         self._channel = 0
         self._clock = VolumeClock(0.0, 1.0, whole=True)
         self._template = VolumeTemplate(1, 1, 1)
         self._pending: _Pending | None = None
+        self._taken: _Pending | None = None
         self._n_start = self._n_stop = self._n_checked = 0
         self._phase, self._fraction = 0, 0.0
         self._told = np.empty(0)
@@ -151,6 +156,7 @@ class GradientCorrector:
         return self._n
 
     def _corrected(self, piece: Floats) -> Floats:
+        self._allowed = self._limits
         if self._state is _State.IDLE:
             return piece
         if self._state is not _State.RUNNING:
@@ -160,10 +166,12 @@ class GradientCorrector:
         self._take_in(stop)
         if self._template.n == 0:
             return np.full(piece.shape, np.nan)
-        artifact = shifted(self._template.between(start, stop), self._fraction)
+        around = self._template.between(start, stop)
+        artifact = shifted(around, self._fraction)
         self._told[begin : begin + piece.shape[1]] = artifact[self._channel]
         if self._template.n < self.spec.min_volumes:
             return np.full(piece.shape, np.nan)
+        self._allowed = np.maximum(self._limits, self.spec.guard_share * _steepness(around))
         return piece - artifact
 
     def _guarded(self, piece: Floats) -> Floats:
@@ -195,7 +203,7 @@ class GradientCorrector:
 
     def _learn(self, markers: list[float]) -> None:
         """Wait for (more) markers; if none come, there is no scan."""
-        self._state, self._markers, self._allowed = _State.LEARNING, markers, self._limits
+        self._state, self._markers = _State.LEARNING, markers
         begin = markers[0] if markers else self._n
         self._due = math.ceil(begin + self._longest + self._reach)
 
@@ -227,7 +235,8 @@ class GradientCorrector:
         n_phases = math.ceil(self._clock.period) + 3
         self._template = VolumeTemplate(len(self._limits), n_phases, self.spec.n_volumes)
         self._told = np.zeros(n_phases)
-        self._pending, self._markers, self._n_rejected, self._power = None, [], 0, 0.0
+        self._pending = self._taken = None
+        self._markers, self._n_rejected, self._power = [], 0, 0.0
         while self._clock.position < self._n:
             self._clock.missed()
         self._state, self._due = _State.WAITING, math.ceil(self._clock.position)
@@ -246,10 +255,6 @@ class GradientCorrector:
         self._n_stop = max(self._n + 1, math.ceil(position + self._clock.period))
         self._due = min(self._n_stop, self._n + self._n_check)
         self._told[:] = 0.0
-        self._allowed = self._limits
-        if self._template.n >= self.spec.min_volumes:
-            share = self.spec.guard_share * self._template.steepest()
-            self._allowed = np.maximum(self._limits, share[:, None])
 
     def _check(self) -> None:
         """Ask the signal whether gradients still run as they did."""
@@ -272,7 +277,7 @@ class GradientCorrector:
     def _stop(self) -> None:
         """Pass samples as they are: the scan is over."""
         self._state, self._due, self._n_stopped = _State.IDLE, NEVER, float(self._n)
-        self._markers, self._allowed, self._pending = [], self._limits, None
+        self._markers, self._pending = [], None
 
     def _finish(self) -> bool:
         """Look back at a volume; return whether there is another one to begin."""
@@ -295,7 +300,7 @@ class GradientCorrector:
             position += found.samples
         self._n_rejected = 0
         self._clock.begun(position)
-        self._pending = _Pending(position, volume, self._n_start - position)
+        self._pending = self._taken = _Pending(position, volume, self._taken)
         self._template.begin()
         return True
 
@@ -320,3 +325,11 @@ class GradientCorrector:
         start, end = self._template.wanted(stop)
         if end > start:
             self._template.take(self._pending.phases(self._ring, start, end))
+
+
+def _steepness(around: Floats) -> Floats:
+    """Return the greatest step within `HALF` samples of each, shape (n_channels, n)."""
+    steps = np.abs(around[:, 1:] - around[:, :-1])
+    for reach in (1, 2, 4, HALF - 1):  # the greatest of 2, 4, 8 and at last 2 * HALF - 1
+        steps = np.maximum(steps[:, :-reach], steps[:, reach:])
+    return np.asarray(steps)

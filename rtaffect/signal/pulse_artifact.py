@@ -76,6 +76,8 @@ class PulseCorrector:
 
     def push(self, data: Floats) -> Floats:
         """Take samples, shape (n_channels, n_times), some NaN; return them without the artifact."""
+        if data.shape[1] == 0:
+            return data
         self._watch(data[self._watched])
         out = data.copy()
         start, n_times = 0, data.shape[1]

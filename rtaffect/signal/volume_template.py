@@ -59,8 +59,3 @@ class VolumeTemplate:
     def between(self, start: int, stop: int) -> Floats:
         """Return the mean from which `fractional.shifted` makes phases ``[start, stop)``."""
         return self._sum[:, start + 1 : stop + 2 * HALF] / self.n
-
-    def steepest(self) -> Floats:
-        """Return the greatest step of each channel from one sample to the next."""
-        steps = np.abs(np.diff(self._sum))
-        return np.asarray(steps.max(axis=1) / max(self.n, 1))
