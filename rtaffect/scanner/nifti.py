@@ -201,10 +201,13 @@ def _volumes(
         while len(volumes) < n_wanted:
             raw = file.read(header.n_bytes)
             if len(raw) < header.n_bytes:
-                break
+                return volumes
             volumes.append(_values(raw, header))
+        if first + n_wanted == header.n_volumes:
+            file.read(1)  # at the end of a packed file its checksum is looked at
     except (EOFError, zlib.error, gzip.BadGzipFile):  # packed, and not yet whole
-        return volumes
+        if len(volumes) == n_wanted:
+            volumes.pop()
     return volumes
 
 

@@ -197,6 +197,14 @@ def test_a_packed_file_that_is_cut_short_waits_for_the_rest(tmp_path: Path) -> N
     assert [item.index for item in volumes(both)] == [0, 1, 2]
 
 
+def test_a_packed_file_with_a_wrong_checksum_is_not_believed(tmp_path: Path) -> None:
+    raw = gzip.compress(nifti(brain(4, 4, 4)))
+    path = tmp_path / "v_1.nii.gz"
+    path.write_bytes(raw[:-8] + bytes(8))
+    with pytest.raises(ScannerError):
+        reader().read(path, 0.0)
+
+
 HOSTILE: dict[str, bytes] = {
     "huge": header((32_000, 32_000, 32_000)),
     "large": header((1024, 1024, 1024), 2),
