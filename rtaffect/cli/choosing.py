@@ -1,4 +1,4 @@
-"""Which of the shipped models fits the streams at hand."""
+"""Which of the shipped models fit the streams at hand."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -8,9 +8,15 @@ from rtaffect.core.errors import BundleError
 if TYPE_CHECKING:
     from rtaffect.core.spec import ModalitySpec
 
+N_NAMED = 8
+"""Channels that a message names; of hundreds of regions, the rest is counted."""
 
-def fitting_bundle(ch_names: Mapping[str, Sequence[str]]) -> str:
-    """Return the shipped bundle that makes use of most channels.
+
+def fitting_bundles(ch_names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the shipped bundles that make use of most channels.
+
+    Models that look at time in different ways do not compete: of those on the grid (EEG, face) the
+    best one is taken, and of those that wait for a scanner's frames the best one, too.
 
     Parameters
     ----------
@@ -19,8 +25,8 @@ def fitting_bundle(ch_names: Mapping[str, Sequence[str]]) -> str:
 
     Returns
     -------
-    str
-        Name of the bundle.
+    tuple of str
+        Names of the bundles, at least one.
 
     Raises
     ------
@@ -29,20 +35,22 @@ def fitting_bundle(ch_names: Mapping[str, Sequence[str]]) -> str:
     """
     from rtaffect.bundle import load_bundle, shipped_bundles
 
-    uses: dict[str, int] = {}
+    best: dict[str, tuple[int, str]] = {}
     lacks: list[str] = []
     for name, path in shipped_bundles().items():
-        modalities = load_bundle(path).manifest.windows.modalities
-        if missing := lacking(modalities, ch_names):
+        windows = load_bundle(path).manifest.windows
+        if missing := lacking(windows.modalities, ch_names):
             wanted = "; ".join(
-                f"{modality}: {' '.join(names)}" for modality, names in missing.items()
+                f"{modality}: {listed(names)}" for modality, names in missing.items()
             )
             lacks.append(f"  {name} lacks {wanted}")
-        else:
-            present = [spec for modality, spec in modalities.items() if modality in ch_names]
-            uses[name] = sum(len(spec.ch_names) for spec in present)
-    if not uses:
-        at_hand = [f"  the {m} has {', '.join(names)}" for m, names in ch_names.items()]
+            continue
+        present = [spec for modality, spec in windows.modalities.items() if modality in ch_names]
+        n_used = sum(len(spec.ch_names) for spec in present)
+        if windows.closes not in best or best[windows.closes][0] < n_used:
+            best[windows.closes] = (n_used, name)
+    if not best:
+        at_hand = [f"  the {m} has {listed(names)}" for m, names in ch_names.items()]
         msg = "\n".join(
             [
                 "No shipped model fits the channels at hand:",
@@ -52,7 +60,7 @@ def fitting_bundle(ch_names: Mapping[str, Sequence[str]]) -> str:
             ]
         )
         raise BundleError(msg)
-    return max(uses, key=lambda name: uses[name])
+    return tuple(name for _, name in best.values())
 
 
 def lacking(
@@ -67,16 +75,27 @@ def lacking(
     ch_names : mapping of str to sequence of str
         Labels of each stream, as its sender spells them, by modality.
     """
-    return {
-        modality: absent
-        for modality, spec in modalities.items()
-        if modality in ch_names or not spec.optional
-        if (absent := _missing(ch_names.get(modality, ()), spec.ch_names))
-    }
+    lacks: dict[str, list[str]] = {}
+    for modality, spec in modalities.items():
+        if modality in ch_names:
+            absent = _missing(ch_names[modality], spec)
+        else:
+            absent = [] if spec.optional else [*spec.ch_names] or ["the stream"]
+        if absent:
+            lacks[modality] = absent
+    return lacks
 
 
-def _missing(have: Sequence[str], wanted: Sequence[str]) -> list[str]:
+def listed(names: Sequence[str]) -> str:
+    """Return names for a message, of very many the first."""
+    if len(names) <= 4 * N_NAMED:
+        return " ".join(names)
+    return f"{' '.join(names[:N_NAMED])} and {len(names) - N_NAMED} more"
+
+
+def _missing(have: Sequence[str], spec: "ModalitySpec") -> list[str]:
+    from rtaffect.core.spec import SignalSpec
     from rtaffect.signal.montage import canonical_name
 
-    known = {canonical_name(label) for label in have}
-    return [name for name in wanted if name not in known]
+    known = {canonical_name(label) for label in have} if isinstance(spec, SignalSpec) else set(have)
+    return [name for name in spec.ch_names if name not in known]

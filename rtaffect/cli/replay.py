@@ -140,7 +140,7 @@ def _speed(text: str | None, *, as_lsl: bool) -> float | Literal["max"]:
 def _wanted(
     settings: "Session | None", bundle: str | None, source: "RecordingSource", *, interpolate: bool
 ) -> "tuple[DecoderSettings, ...]":
-    from rtaffect.cli.choosing import fitting_bundle
+    from rtaffect.cli.choosing import fitting_bundles
     from rtaffect.cli.lived import decoded_live_by, shipped_model_of
     from rtaffect.cli.running import tell
     from rtaffect.config.session import DecoderSettings
@@ -148,17 +148,19 @@ def _wanted(
     if bundle is None and settings is not None:
         return settings.decoders
     bundle = bundle or shipped_model_of(source.bundles)
-    if bundle is None:
+    if bundle is not None:
+        bundles: tuple[str, ...] = (bundle,)
+    else:
         names = {modality: info.ch_names for modality, info in source.infos.items()}
         try:
-            bundle = fitting_bundle(names)
+            bundles = fitting_bundles(names)
         except BundleError as error:
             if source.bundles:
                 msg = f"{error}\n{decoded_live_by(source.bundles)}"
                 raise BundleError(msg) from None
             raise
-    tell(f"bundle: {bundle}")
-    return (DecoderSettings(bundle=bundle, interpolate=interpolate),)
+    tell(f"bundle: {', '.join(bundles)}")
+    return tuple(DecoderSettings(bundle=name, interpolate=interpolate) for name in bundles)
 
 
 def _open_decoders(

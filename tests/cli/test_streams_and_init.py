@@ -170,11 +170,11 @@ def test_init_refuses_a_model_whose_stream_is_not_there(
 
 @pytest.mark.usefixtures("models")
 def test_the_model_that_fits_knows_other_spellings() -> None:
-    assert choosing.fitting_bundle({"eeg": ["EEG FZ", "cz", "PZ", "EOG"]}) == "tiny"
+    assert choosing.fitting_bundles({"eeg": ["EEG FZ", "cz", "PZ", "EOG"]}) == ("tiny",)
     both = {"eeg": CH_NAMES, "face": [*FACE_FEATURES, *FEATURES]}
-    assert choosing.fitting_bundle(both) == "tiny"
+    assert choosing.fitting_bundles(both) == ("tiny",)
     with pytest.raises(BundleError, match="face: AU12_r"):
-        choosing.fitting_bundle({"eeg": CH_NAMES, "face": FEATURES[:1]})
+        choosing.fitting_bundles({"eeg": CH_NAMES, "face": FEATURES[:1]})
 
 
 @pytest.mark.usefixtures("models")
