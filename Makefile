@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bundles clean
+.PHONY: demo test check bundles bundle-fmri clean
 
 demo: .venv/runtime.stamp  ## a simulated participant, decoded live
 	$(BIN)/rtaffect demo
@@ -18,6 +18,10 @@ bundles: .venv/dev.stamp  ## train the shipped models on simulated participants 
 	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg-face.study.json --out rtaffect/bundles --replace
 	$(BIN)/rtaffect-offline train configs/train/prior_dfcn_eeg.yaml
 	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg.study.json --out rtaffect/bundles --replace
+
+bundle-fmri: .venv/dev.stamp  ## train the shipped model of fMRI (seconds); ./studyforrest holds the data, see docs/data.md
+	$(BIN)/rtaffect-offline train configs/train/shared_response_roi.yaml
+	$(BIN)/rtaffect-offline export runs/shared-response-roi.study.json --fold sub-01-1 --out rtaffect/bundles --replace
 
 clean:  ## what can be made again; the environment stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
