@@ -10,6 +10,7 @@ import torch
 from pydantic import JsonValue
 
 from offline.datasets.contract import Dataset, Label
+from offline.datasets.scaling import WHY_LEAKY
 from offline.datasets.windows import read_windows
 from offline.errors import RunError
 from offline.export import Windows, export_bundle
@@ -67,8 +68,9 @@ def export_run(
     Raises
     ------
     RunError
-        The recipe describes no bundle, a unit of the run is not done, there are several folds and
-        none was chosen, or a bundle of that name came of another training.
+        The recipe describes no bundle, or scales frames with later ones; a unit of the run is not
+        done, there are several folds and none was chosen, or a bundle of that name came of another
+        training.
     BundleError
         The export does not answer as the network does.
     """
@@ -81,6 +83,13 @@ def export_run(
             f"({recipe.name}) does not. Put `bundle: {{name: ..., title: ..., summary: ...}}` into "
             f"the recipe file, give the same command again ({record.sessions[-1].command}; nothing "
             "is trained again), and then export."
+        )
+        raise RunError(msg)
+    if recipe.windows.scaling != "none":
+        msg = (
+            f"A model that is exported must be able to run live, and that of run {record.id} "
+            f"cannot: {WHY_LEAKY.format(scaling=recipe.windows.scaling)}. Train it with "
+            "windows.normalise=running, and export that."
         )
         raise RunError(msg)
     split = read_run_split(run, record)

@@ -39,24 +39,29 @@ def draw_headline(study: Study, numbers: Numbers) -> Drawing:
         _forest(
             axis,
             names=[answer.variant for answer in answers],
-            metrics=[answer.chosen.per_trial.scores[HEADLINE] for answer in answers],
+            metrics=[answer.chosen.reported.scores[HEADLINE] for answer in answers],
         )
         chance = 1.0 / len(study.labels[target].classes)
         axis.axvline(chance, color=VERMILION, linestyle="--", linewidth=1.2)
         axis.set_xlim(-0.03, 1.03)
         axis.set_title(f"{target} (dashed: chance, {chance:.2f})")
-        axis.set_xlabel("balanced accuracy per trial")
+        axis.set_xlabel(f"balanced accuracy per {_row(numbers)}")
     first = numbers.answers[0].chosen
     trials = counts_in_words(n_rows=first.per_trial.n, n_trials=numbers.answers[0].n_trials)
     few = few_in_words(answer.chosen.n_subjects for answer in numbers.answers)
     return Drawing(
         name="headline",
         title="Balanced accuracy of every variant",
-        caption="Balanced accuracy per trial, pooled, with 95 % intervals (bootstrap over "
-        f"{counted(first.n_subjects, 'subject')}); {trials}; weights of the epoch that was best on "
+        caption=f"Balanced accuracy per {_row(numbers)}, pooled, with 95 % intervals (bootstrap "
+        f"over {counted(first.n_subjects, 'subject')}); {trials}; weights of the epoch that was best on "
         f"validation. An interval that holds the dashed line shows nothing. {few}".rstrip(),
         figure=figure,
     )
+
+
+def _row(numbers: Numbers) -> str:
+    """Return what is counted: windows where a label changes within trials."""
+    return "window" if any(answer.chosen.is_course for answer in numbers.answers) else "trial"
 
 
 def draw_subjects(study: Study, numbers: Numbers) -> Iterator[Drawing]:
@@ -67,9 +72,9 @@ def draw_subjects(study: Study, numbers: Numbers) -> Iterator[Drawing]:
         yield Drawing(
             name=_numbered("subjects", part),
             title=_titled("Every subject", names),
-            caption="Accuracy per trial of each subject when tested, sorted, with Wilson's 95 % "
-            "interval over that subject's trials; the blue line is the mean over the (up to "
-            f"{n_subjects}) subjects, who count alike. Red ticks: what always answering the class "
+            caption=f"Accuracy per {_row(numbers)} of each subject when tested, sorted, with "
+            f"Wilson's 95 % interval over that subject's {_row(numbers)}s; the blue line is the "
+            f"mean over the (up to {n_subjects}) subjects, who count alike. Red ticks: what always answering the class "
             "that is more frequent in training would give.",
             figure=figure,
         )
@@ -85,9 +90,10 @@ def draw_confusions(study: Study, numbers: Numbers) -> Iterator[Drawing]:
         yield Drawing(
             name=_numbered("confusions", part),
             title=_titled("Confusion matrices", names),
-            caption="Trials by true class (rows) and answered class (columns), all subjects and "
+            caption=f"{_row(numbers).capitalize()}s by true class (rows) and answered class "
+            "(columns), all subjects and "
             "folds pooled; colours and percentages are shares of the true class, below them the "
-            f"number of trials (the mean over seeds).{again}",
+            f"number of {_row(numbers)}s (the mean over seeds).{again}",
             figure=figure,
         )
 
@@ -210,7 +216,7 @@ def _forest(axis: Axes, *, names: Sequence[str], metrics: Sequence[Metric]) -> N
 
 def _subjects(axis: Axes, answer: Answer) -> None:
     people = sorted(
-        answer.chosen.per_trial.subjects, key=lambda one: one.scores["accuracy"], reverse=True
+        answer.chosen.reported.subjects, key=lambda one: one.scores["accuracy"], reverse=True
     )
     accuracies = [one.scores["accuracy"] for one in people]
     intervals = [wilson(one) for one in people]
@@ -235,7 +241,7 @@ def _subjects(axis: Axes, answer: Answer) -> None:
 
 
 def _confusion(axis: Axes, answer: Answer) -> None:
-    counts = np.array(answer.chosen.per_trial.confusion)
+    counts = np.array(answer.chosen.reported.confusion)
     classes = answer.chosen.classes
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axis.imshow(shares, cmap=SEQUENTIAL, vmin=0.0, vmax=1.0)

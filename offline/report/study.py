@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offline.datasets.contract import About, Label
+from offline.datasets.scaling import WHY_LEAKY
 from offline.predictions import Predictions
 
 Checkpoint = Literal["validation", "last", "best_test"]
@@ -211,6 +212,10 @@ class Study:
         found = []
         if self.design.leaky:
             found.append("LEAKY PROTOCOL: it reproduces a paper and is no evidence")
+        scalings = {_scaling(variant.recipe) for variant in self.variants} - {""}
+        if scalings:
+            words = WHY_LEAKY.format(scaling=", ".join(sorted(scalings)))
+            found.append(f"NOT CAUSAL: {words}")
         if self.about.simulated:
             found.append("SIMULATED: nobody was measured")
         return tuple(found)
@@ -225,3 +230,9 @@ class Study:
     def n_missing(self) -> int:
         """Units of all variants that are not done."""
         return sum(variant.n_missing for variant in self.variants)
+
+
+def _scaling(recipe: Mapping[str, Any]) -> str:
+    """Return what a recipe does to frames with later ones; "" for nothing."""
+    found = str(recipe.get("windows", {}).get("normalise", ""))
+    return found if found.startswith("whole_") else ""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from offline.metrics.answers import TRIAL_RULE
 from offline.metrics.evaluation import Evaluation, Level
 from offline.plurals import counted
+from offline.report.course import course_in_words
 from offline.report.numbers import HEADLINE, Answer, Change, Numbers, least_p
 from offline.report.study import CHECKPOINTS, Study
 from offline.report.words import SCORES, TRIVIAL, counts_in_words, few_in_words, table
@@ -30,7 +31,8 @@ def answers_in_tables(study: Study, numbers: Numbers) -> Iterator[str]:
     )
     yield (
         "95 % intervals in brackets are bootstraps over subjects. p: how often balanced accuracy "
-        "is as high after shuffling labels over the trials of each subject. Rows in italics know "
+        "is as high after shuffling labels over the trials of each subject, or, where labels "
+        "change within a trial, after shifting them in time. Rows in italics know "
         "nothing of the signals; a model that does not beat them has learned nothing. A trial is "
         f"answered by the {TRIAL_RULE}. Windows of one trial are not independent: numbers per "
         "window are for comparison with papers that give them, those per trial are the result."
@@ -42,11 +44,15 @@ def answers_in_tables(study: Study, numbers: Numbers) -> Iterator[str]:
         )
     for target in study.labels:
         answers = numbers.of(target)
-        for per in ("trial", "window"):
+        is_course = any(answer.chosen.is_course for answer in answers)
+        for per in ("window",) if is_course else ("trial", "window"):
             yield f"### {target.capitalize()}, per {per}"
             levels = [_level(answer, per) for answer in answers]
             yield _score_table(answers, levels, per=per, stamps=study.stamps)
             yield _under(answers, levels[0], per=per)
+        if said := [f"- {line}" for line in course_in_words(answers)]:
+            yield "It changes within a trial, so that what counts are windows."
+            yield "\n".join(said)
         yield f"### {target.capitalize()}: what the probabilities are worth, per window"
         yield _probability_table(answers, stamps=study.stamps)
 
@@ -59,7 +65,7 @@ def _score_table(
     answers: Sequence[Answer], levels: Sequence[Level], *, per: str, stamps: Sequence[str]
 ) -> str:
     rows = [
-        [f"**{answer.variant}**", *_cells(level.scores, SCORES), _p(level.p[HEADLINE])]
+        [f"**{answer.variant}**", *_cells(level.scores, SCORES), _p(_chance(answer, level))]
         for answer, level in zip(answers, levels, strict=True)
     ]
     high = answers[0].chosen.classes[-1]
@@ -69,6 +75,12 @@ def _score_table(
     ]
     header = [f"per {per}", *(text.format(high=high) for text in SCORES.values()), "p"]
     return table(header, rows, stamps=stamps)
+
+
+def _chance(answer: Answer, level: Level) -> float:
+    """Return how often chance does as well: with shifted labels, where they are a course."""
+    shifted = answer.chosen.shifted.get(HEADLINE)
+    return level.p[HEADLINE] if shifted is None else shifted.p
 
 
 def _under(answers: Sequence[Answer], first: Level, *, per: str) -> str:

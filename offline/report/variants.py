@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from offline.plurals import counted, ranged
+from offline.report.numbers import hop_s
 from offline.report.study import Study, Variant
 from offline.report.words import table
 
@@ -15,6 +16,7 @@ _MODELS = {
     "dgcnn": "DGCNN",
     "svm": "support vector machine",
 }
+_ACQUIRED = {"roi": "ROI frames of fMRI", "volume": "volumes of fMRI"}
 _NO_MATTER = ("name", "bundle")
 """Settings that no number depends on."""
 _MOST_NAMES = 8
@@ -40,11 +42,14 @@ def variants_in_words(study: Study) -> Iterator[str]:
 
 def sees_face(recipe: Mapping[str, Any]) -> bool:
     """Return whether the model's answers depend on the face: only the prior of a DFCN does."""
-    return bool(recipe["windows"]["face"] and recipe["model"].get("prior", False))
+    return bool(recipe["windows"].get("face") and recipe["model"].get("prior", False))
 
 
 def seen_in_words(study: Study) -> str:
     """Return which of the data set's modalities were used."""
+    kinds = {variant.recipe["windows"].get("kind") for variant in study.variants if variant.recipe}
+    if acquired := sorted(_ACQUIRED[kind] for kind in kinds & set(_ACQUIRED)):
+        return " and ".join(acquired)
     faces = [sees_face(variant.recipe) for variant in study.variants if variant.recipe]
     if not any(faces):
         return "EEG"
@@ -88,7 +93,7 @@ def _cells(variant: Variant) -> list[str]:
         f"**{variant.name}**",
         f"{_MODELS[kind]} (`{kind}`)" if kind in _MODELS else f"`{kind}`",
         _montage(windows) + (" and face" if sees_face(recipe) else ""),
-        f"{windows['window_s']:g} s every {windows['train_hop_s']:g} s",
+        f"{windows['window_s']:g} s every {hop_s(recipe):g} s",
         ranged(sequences["t_min"], sequences["t_max"], "window"),
         _epochs(variant),
         ", ".join(str(seed) for seed in recipe["seeds"]),
@@ -96,6 +101,13 @@ def _cells(variant: Variant) -> list[str]:
 
 
 def _montage(windows: Mapping[str, Any]) -> str:
+    if windows.get("kind") == "roi":
+        regions = windows["regions"]
+        words = f"`{regions}`" if isinstance(regions, str) else counted(len(regions), "region")
+        return f"fMRI, {words}, lag {windows['lag_s']:g} s"
+    if windows.get("kind") == "volume":
+        sides = " x ".join(str(side) for side in windows["shape"])
+        return f"fMRI, volumes of {sides} voxels, lag {windows['lag_s']:g} s"
     montage = windows["montage"]
     if isinstance(montage, str):
         words = f"EEG, {montage.rpartition('_')[2]} channels (`{montage}`)"
