@@ -59,7 +59,8 @@ class LslInput:
                 raise StreamError(msg)
         except (StreamError, UnitError) as error:
             self._source.close()
-            msg = f"The scanner's input must be a stream of regions. {error}"
+            text = str(error).replace(f"streams: {MODALITY}:", "scanner: input:")
+            msg = f"The scanner's input must be a stream of regions. {text}"
             raise ScannerError(msg) from None
         self._events: Iterator[Event] = self._source.events()
         self._offset_s = 0.0
@@ -84,6 +85,11 @@ class LslInput:
     def ch_names(self) -> tuple[str, ...]:
         """The regions, in the order of `RoiMeans.values`."""
         return self._source.infos[MODALITY].ch_names
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the sender declares that nobody was measured."""
+        return self._source.infos[MODALITY].simulated
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from rtaffect.scanner.acquired import Acquired, ScannerInput, Volume
 from rtaffect.scanner.decisions import Decision, Dropped, Frame, RunEnded, RunStarted, Why
 from rtaffect.scanner.description import describe
 from rtaffect.scanner.frames import FrameMaker
+from rtaffect.scanner.lsl_input import LslInput
 from rtaffect.scanner.policy import Policy
 from rtaffect.scanner.regions import named_regions, open_mean_maker
 from rtaffect.scanner.stages import Stage, Stages
@@ -309,7 +310,8 @@ class ScannerProcess:
             source_id=self._settings.source_id,
             about=describe(self._settings, regions, tr_s=tr_s),
             n_voxels=self._means.n_voxels.tolist() if is_fixed and self._means else (),
-            simulated=self._settings.simulated,
+            simulated=self._settings.simulated
+            or (isinstance(self._source, LslInput) and self._source.simulated),
         )
 
     def _tr_s(self, sent_s: float) -> float:
