@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from rtaffect.core.streams import Source
     from rtaffect.decode.decoder import Decoder
 
+TICK_S = 0.25
+"""How often the source tells the time where no model needs it: what tells of a silent scanner."""
+
 
 def live(
     session: Annotated[Path, typer.Argument(help="The session file; `rtaffect init` makes one.")],
@@ -121,9 +124,11 @@ def _opened(settings: "Session") -> "Iterator[tuple[Source, Clock]]":
 
 def _shortest_hop(settings: "Session") -> float:
     from rtaffect.bundle import find_bundle, load_bundle
+    from rtaffect.core.spec import GRID
 
     bundles = [load_bundle(find_bundle(entry.bundle)) for entry in settings.decoders]
-    return min(bundle.manifest.windows.hop_s for bundle in bundles)
+    specs = [bundle.manifest.windows for bundle in bundles]
+    return min((spec.hop_s for spec in specs if spec.closes == GRID), default=TICK_S)
 
 
 def _recorder(

@@ -55,6 +55,7 @@ def _fields(stream: "FoundStream") -> dict[str, object]:
         "ch_names": list(stream.ch_names),
         "units": list(stream.units),
         "simulated": stream.simulated,
+        "about": dict(stream.about),
         "problem": stream.problem,
     }
 
@@ -66,8 +67,7 @@ def _show(found: "Sequence[FoundStream]") -> None:
     typer.secho("  ".join(map(str.ljust, heading, widths)).rstrip(), bold=True)
     for stream, row in zip(found, rows, strict=True):
         typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
-        about = f"on {stream.hostname}{', simulated' if stream.simulated else ''}"
-        labels = f"{about}: {_labels(stream.ch_names)}"
+        labels = f"{_told(stream)}: {_labels(stream.ch_names)}"
         typer.secho(f"{'':{widths[0]}}  {printable(labels)}", dim=True)
         if stream.problem:
             typer.secho(f"{'':{widths[0]}}  {printable(stream.problem)}", fg="yellow")
@@ -77,6 +77,18 @@ def _show(found: "Sequence[FoundStream]") -> None:
             "the sender.",
             fg="yellow",
         )
+
+
+def _told(stream: "FoundStream") -> str:
+    """Return where a stream comes from, and how it was acquired if it says so."""
+    said = [f"on {stream.hostname}"]
+    if stream.simulated:
+        said.append("simulated")
+    if tr_s := stream.about.get("acquisition.tr_s"):
+        said.append(f"TR {tr_s} s")
+    if atlas := stream.about.get("atlas.name"):
+        said.append(f"regions of {atlas}")
+    return ", ".join(said)
 
 
 def _row(stream: "FoundStream") -> tuple[str, ...]:
