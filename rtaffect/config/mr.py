@@ -89,10 +89,10 @@ class MrSettings(Settings):
         "without one the slow field of all electrodes",
     )
     n_beats: int = Field(
-        default=20, ge=2, le=200, description="past heartbeats in the template, 2 to 200"
+        default=40, ge=2, le=200, description="past heartbeats in the template, 2 to 200"
     )
     min_beats: int = Field(
-        default=5,
+        default=10,
         ge=2,
         le=200,
         description="heartbeats that a template holds before it is subtracted",

@@ -77,8 +77,8 @@ class PulseSpec:
     """
 
     ecg: str | None = None
-    n_beats: int = 20
-    min_beats: int = 5
+    n_beats: int = 40
+    min_beats: int = 10
     shortest_beat_s: float = 0.4
     longest_beat_s: float = 1.8
 

@@ -145,7 +145,7 @@ class SignalTrack(GridTrack):
     def _can_wait(self, stamps_s: Floats) -> bool:
         """Return whether a block's end is out of reach, however far off the stamps may be."""
         timeline = self.timeline
-        if timeline.period_s == 0.0 or len(stamps_s) == 0:
+        if timeline.period_s == 0.0 or math.isinf(timeline.t_last) or len(stamps_s) == 0:
             return False
         last = float(stamps_s[-1])
         block_end = math.floor((timeline.t_last + timeline.period_s) * BLOCKS_PER_S + 1)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scanned_eeg import N_CHANNELS, SFREQ, Scan, Scanned, band_power, in_db
 
 from rtaffect.core.mr import GradientSpec
 from rtaffect.signal.mr_artifact import GradientCorrector
-from tests.scanned_eeg import N_CHANNELS, SFREQ, Scan, Scanned, band_power, in_db
 
 SPEC = GradientSpec(n_volumes=20, min_volumes=4, longest_tr_s=1.0, check_s=0.05)
 LEARNT = 3 + SPEC.min_volumes  # volumes from the first on until samples come

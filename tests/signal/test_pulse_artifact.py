@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scanned_eeg import N_CHANNELS, SFREQ, band_power, eeg, in_db
 
 from rtaffect.core.mr import PulseSpec
 from rtaffect.signal.heartbeat import IN_ECG, IN_FIELD, BeatDetector
 from rtaffect.signal.pulse_artifact import PulseCorrector
-from tests.scanned_eeg import N_CHANNELS, SFREQ, band_power, eeg, in_db
 
 DURATION = 40.0
-SPEC = PulseSpec()
+SPEC = PulseSpec(n_beats=20, min_beats=5)
 FIELD = np.array([1.0, -0.8, 0.5, -1.2])
 
 
