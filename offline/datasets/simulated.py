@@ -1,7 +1,7 @@
 """Simulated participants as a data set: the truth is known, and nobody was measured."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal, Self
@@ -10,17 +10,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import rtaffect.simulate
-from offline.datasets.array_source import ArraySource, Segment
 from offline.datasets.contract import About, Course, Finding, Floats, Label, Recording, Trial
-from offline.datasets.frames import VolumeSource
 from rtaffect.core.montages import EEG_32
-from rtaffect.core.streams import Source
-from rtaffect.scanner.acquired import Volume
-from rtaffect.simulate.bold import BoldSettings, SimulatedBold, region_names, roi_stream_info
 from rtaffect.simulate.clips import ClipPlan
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
-from rtaffect.simulate.volumes import PaintedBold, volume_stream_info
 
 FIRST_RESERVED_SEED = 1000
 """Participants from this seed on are never trained nor tuned on: they are for demonstrations."""
@@ -33,8 +27,6 @@ CODE_DIGEST = hashlib.sha256(
     b"".join(p.read_bytes() for p in sorted(Path(rtaffect.simulate.__path__[0]).glob("*.py")))
 ).hexdigest()
 """Of the simulator, as it was loaded."""
-
-_AFTER_SCAN_S = 20.0
 
 _T_START = 999.0
 """Of every session on its own clock: a whole number of windows of any usual length."""
@@ -63,13 +55,6 @@ class SimulatedSettings(BaseModel):
         See `rtaffect.simulate.participant.Participant`.
     sfreq : float
         Rate of the simulated amplifier in Hz.
-    scan : {"none", "roi", "volume"}
-        ``"roi"``: they lie in a scanner, and what is recorded is ROI frames instead of EEG and
-        face; ``"volume"``: volumes painted from these.
-    tr_s : float
-        Repetition time of the scan in seconds.
-    n_regions : int
-        Regions of the scan; 246 are called as in the Brainnetome atlas.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -84,9 +69,6 @@ class SimulatedSettings(BaseModel):
     coupling: float = Field(default=1.0, ge=0)
     face_coupling: float = Field(default=1.0, ge=0, le=1)
     sfreq: float = Field(default=512.0, ge=128)
-    scan: Literal["none", "roi", "volume"] = "none"
-    tr_s: float = Field(default=2.0, gt=0)
-    n_regions: int = Field(default=246, ge=1)
 
     @model_validator(mode="after")
     def _leaves_the_reserved_seeds(self) -> Self:
@@ -128,14 +110,8 @@ class Simulated:
 
     @property
     def ch_names(self) -> tuple[str, ...]:
-        """The 32 electrodes, or the regions of the scan."""
-        match self.settings.scan:
-            case "roi":
-                return region_names(self.settings.n_regions)
-            case "volume":
-                return ()
-            case _:
-                return EEG_32
+        """The 32 electrodes."""
+        return EEG_32
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -166,22 +142,17 @@ class Simulated:
         t_start = _T_START + shift_s
         rest_s = settings.rest_s if plan else 0.0
         duration_s = settings.n_trials * (settings.trial_s + rest_s)
-        # The last window waits for the samples after it, and blood for what follows the last trial.
-        length_s = duration_s + (1.0 if settings.scan == "none" else _AFTER_SCAN_S)
-        opened: Callable[[], Source] = partial(
-            SimulatedSource,
-            person,
-            length_s,
-            sfreq=settings.sfreq,
-            chunk_s=0.25,
-            t_start=t_start,
-        )
-        if settings.scan != "none":
-            opened = partial(_scanned, settings, person, length_s, t_start)
         yield Recording(
             subject=subject,
             session="1",
-            open=opened,
+            open=partial(
+                SimulatedSource,
+                person,
+                duration_s + 1.0,  # the last window waits for the samples after it
+                sfreq=settings.sfreq,
+                chunk_s=0.25,
+                t_start=t_start,
+            ),
             trials=tuple(_trials(settings, person, plan, t_start=t_start, rest_s=rest_s)),
             course=None if plan else course_of(person, t_start),
         )
@@ -202,40 +173,10 @@ ABOUT = About(
     reference="rtaffect.simulate",
     licence="BSD-3-Clause",
     how_to_get="nothing to get: it is computed",
-    modalities=("eeg", "face", "roi", "volume"),
+    modalities=("eeg", "face"),
     tried_on="itself; nobody was measured",
     simulated=True,
 )
-
-
-def _scanned(
-    settings: SimulatedSettings, person: Participant, length_s: float, t_start: float
-) -> Source:
-    """Return what a scanner acquires of a participant."""
-    scan = BoldSettings(tr_s=settings.tr_s, n_regions=settings.n_regions)
-    bold = SimulatedBold(person, scan)
-    stamps = (
-        t_start + (np.arange(int(length_s / settings.tr_s), dtype=np.float64) + 0.5) * settings.tr_s
-    )
-    if settings.scan == "roi":
-        frames = Segment(modality="roi", data=bold.frames(0, len(stamps)), stamps_s=stamps)
-        return ArraySource({"roi": roi_stream_info(person, scan)}, [frames])
-    info = volume_stream_info(person, tr_s=settings.tr_s)
-    return VolumeSource(info, partial(_painted, bold, stamps), tr_s=settings.tr_s)
-
-
-def _painted(bold: SimulatedBold, stamps: Floats) -> Iterator[Volume]:
-    painted = PaintedBold(bold)
-    for number, stamp in enumerate(stamps.tolist()):
-        yield Volume(
-            data=painted.volume(number),
-            affine=painted.parcellation.affine,
-            index=number,
-            run="1",
-            tr_s=bold.settings.tr_s,
-            t_acq=stamp,
-            t_arrival=stamp,
-        )
 
 
 def _trials(

@@ -1,4 +1,4 @@
-"""Simulated participants in a scanner: ROI frames with a known valence and arousal."""
+"""Simulated participants in a scanner: ROI frames or volumes, valence and arousal known."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from offline.datasets.array_source import ArraySource, Segment
 from offline.datasets.contract import About, Finding, Label, Recording, Trial
+from offline.datasets.frames import VolumeSource
 from offline.datasets.simulated import CODE_DIGEST, FIRST_RESERVED_SEED, LABELS, course_of
+from rtaffect.scanner.acquired import Volume
 from rtaffect.simulate.bold import BoldSettings, SimulatedBold, region_names, roi_stream_info
 from rtaffect.simulate.participant import Participant
+from rtaffect.simulate.volumes import PaintedBold, volume_stream_info
 
 _T_START = 1000.0
 """Of every run on its own clock."""
@@ -34,6 +37,10 @@ class SimulatedScanSettings(BaseModel):
         Repetition time in seconds.
     coupling : float
         See `rtaffect.simulate.participant.Participant`.
+    frames : {"roi", "volume"}
+        Means of regions, or volumes that are painted from them on a parcellation.
+    n_regions : int
+        Regions of the scan; 246 are called as in the Brainnetome atlas.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +51,8 @@ class SimulatedScanSettings(BaseModel):
     run_s: float = Field(default=300.0, gt=0)
     tr_s: float = Field(default=2.0, gt=0)
     coupling: float = Field(default=1.0, ge=0)
+    frames: Literal["roi", "volume"] = "roi"
+    n_regions: int = Field(default=246, ge=1)
 
     @model_validator(mode="after")
     def _leaves_the_reserved_seeds(self) -> Self:
@@ -72,7 +81,7 @@ class SimulatedScan:
 
     def __init__(self, settings: SimulatedScanSettings) -> None:
         self.settings = settings
-        self._bold = BoldSettings(tr_s=settings.tr_s)
+        self._bold = BoldSettings(tr_s=settings.tr_s, n_regions=settings.n_regions)
 
     @property
     def about(self) -> About:
@@ -86,8 +95,8 @@ class SimulatedScan:
 
     @property
     def ch_names(self) -> tuple[str, ...]:
-        """The regions."""
-        return region_names(self._bold.n_regions)
+        """The regions; voxels have no names."""
+        return region_names(self._bold.n_regions) if self.settings.frames == "roi" else ()
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -106,7 +115,9 @@ class SimulatedScan:
         yield Recording(
             subject=subject,
             session="1",
-            open=partial(_open, person, self._bold, n_frames),
+            open=partial(
+                _open if self.settings.frames == "roi" else _painted, person, self._bold, n_frames
+            ),
             trials=(
                 Trial(
                     name="run",
@@ -138,7 +149,7 @@ ABOUT = About(
     reference="rtaffect.simulate.bold",
     licence="BSD-3-Clause",
     how_to_get="nothing to get: it is computed",
-    modalities=("roi",),
+    modalities=("roi", "volume"),
     tried_on="itself; nobody was measured",
     simulated=True,
 )
@@ -152,3 +163,23 @@ def _open(person: Participant, settings: BoldSettings, n_frames: int) -> ArraySo
         stamps_s=_T_START + scan.times(0, n_frames),
     )
     return ArraySource({"roi": roi_stream_info(person, settings)}, [frames])
+
+
+def _painted(person: Participant, settings: BoldSettings, n_frames: int) -> VolumeSource:
+    info = volume_stream_info(person, tr_s=settings.tr_s)
+    volumes = partial(_volumes, SimulatedBold(person, settings), n_frames)
+    return VolumeSource(info, volumes, tr_s=settings.tr_s)
+
+
+def _volumes(scan: SimulatedBold, n_frames: int) -> Iterator[Volume]:
+    painted = PaintedBold(scan)
+    for number, stamp in enumerate((_T_START + scan.times(0, n_frames)).tolist()):
+        yield Volume(
+            data=painted.volume(number),
+            affine=painted.parcellation.affine,
+            index=number,
+            run="1",
+            tr_s=scan.settings.tr_s,
+            t_acq=stamp,
+            t_arrival=stamp,
+        )

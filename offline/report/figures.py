@@ -53,8 +53,8 @@ def draw_headline(study: Study, numbers: Numbers) -> Drawing:
         name="headline",
         title="Balanced accuracy of every variant",
         caption=f"Balanced accuracy per {_row(numbers)}, pooled, with 95 % intervals (bootstrap "
-        f"over {counted(first.n_subjects, 'subject')}); {trials}; weights of the epoch that was best on "
-        f"validation. An interval that holds the dashed line shows nothing. {few}".rstrip(),
+        f"over {counted(first.n_subjects, 'subject')}); {trials}; weights of the epoch that was "
+        f"best on validation. An interval that holds the dashed line shows nothing. {few}".rstrip(),
         figure=figure,
     )
 
@@ -74,8 +74,8 @@ def draw_subjects(study: Study, numbers: Numbers) -> Iterator[Drawing]:
             title=_titled("Every subject", names),
             caption=f"Accuracy per {_row(numbers)} of each subject when tested, sorted, with "
             f"Wilson's 95 % interval over that subject's {_row(numbers)}s; the blue line is the "
-            f"mean over the (up to {n_subjects}) subjects, who count alike. Red ticks: what always answering the class "
-            "that is more frequent in training would give.",
+            f"mean over the (up to {n_subjects}) subjects, who count alike. Red ticks: what always "
+            "answering the class that is more frequent in training would give.",
             figure=figure,
         )
 

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import itertools
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,8 +15,11 @@ from event_content import content
 
 from offline.datasets import ABOUT, DATASETS
 from offline.datasets.contract import Dataset, Recording
+from offline.datasets.windows import read_windows
+from offline.items import NO_CLASS
+from offline.window_settings import RoiWindowSettings, VolumeWindowSettings
 from rtaffect.core.spec import SignalSpec, WindowSpec
-from rtaffect.core.streams import Chunk, ClockOffset
+from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
 from rtaffect.windows import open_windows
 
 HOME = Path(__file__).parents[2] / "offline" / "datasets"
@@ -48,6 +51,13 @@ HELPERS = {
     "deap_ratings": "of deap",
     "deap_recording": "of deap",
     "faced_files": "of faced",
+    "frames": "of fMRI",
+    "nifti_files": "of nifti_events and studyforrest_volumes",
+    "npz": "of icbhi",
+    "portrayed": "of studyforrest and studyforrest_volumes",
+    "scaling": "what papers do to frames",
+    "scans": "of roi_table and nifti_events",
+    "studyforrest_labels": "of studyforrest and studyforrest_volumes",
 }
 N_TRIALS = 4  # of a recording, where looking at all of them takes long
 EEG_UV = (0.5, 200.0)  # standard deviation of what a model sees
@@ -87,7 +97,7 @@ def test_what_is_known_of_it_can_be_told_without_files(kind: str) -> None:
     assert about.licence
     assert about.how_to_get
     assert about.tried_on
-    assert set(about.modalities) <= {"eeg", "face"}
+    assert set(about.modalities) <= {"eeg", "face", "roi", "volume"}
 
 
 def test_settings_survive_a_recipe(settings: Any) -> None:
@@ -138,7 +148,7 @@ def test_every_value_is_on_the_scale_of_its_label(dataset: Dataset) -> None:
             for target, value in trial.values.items():
                 label = dataset.labels[target]
                 (number,) = label.class_of(np.array([value]))
-                assert 0 <= number < len(label.classes)
+                assert 0 <= number < len(label.classes) or (np.isnan(value) and number == NO_CLASS)
 
 
 def test_a_stimulus_has_the_same_name_for_everybody(dataset: Dataset) -> None:
@@ -161,27 +171,37 @@ def test_a_recording_says_the_same_whenever_it_is_opened(dataset: Dataset) -> No
         digests.append(digest.digest())
     assert digests[0] == digests[1]
     assert infos[0] == infos[1]
-    assert "eeg" in infos[0]
+    assert {"eeg", "roi", "volume"} & set(infos[0])
+
+
+def main_of(infos: Mapping[str, StreamInfo]) -> str:
+    """Return which stream windows are made of."""
+    return next(name for name in ("eeg", "roi", "volume") if name in infos)
 
 
 def test_trials_lie_within_finite_samples(dataset: Dataset) -> None:
     recording = next(iter(dataset.recordings(dataset.subjects[-1])))
     offset_s, times_s = 0.0, []
     with recording.open() as source:
+        main = main_of(source.infos)
         for event in source.events():
-            if isinstance(event, ClockOffset) and event.modality == "eeg":
+            if isinstance(event, ClockOffset) and event.modality == main:
                 offset_s = event.offset_s
-            elif isinstance(event, Chunk) and event.modality == "eeg":
+            elif isinstance(event, Chunk) and event.modality == main:
                 assert np.isfinite(event.data).all()
                 times_s.append(event.stamps_s + offset_s)
     times = np.concatenate(times_s)
+    half_s = 0.0 if main == "eeg" else float(np.diff(times).min()) / 2  # of an acquisition
     for trial in recording.trials:
         begins = trial.t_start if trial.rest is None else trial.rest[0]
-        assert times.min() <= begins + 0.05
-        assert trial.t_end <= times.max() + 0.05
+        assert times.min() <= begins + half_s + 0.05
+        assert trial.t_end <= times.max() + half_s + 0.05
 
 
 def test_every_trial_gives_usable_windows_in_microvolts(dataset: Dataset) -> None:
+    if "eeg" not in dataset.about.modalities:
+        assert_frames_give_usable_windows(dataset)
+        return
     eeg = SignalSpec(ch_names=dataset.ch_names[:6], reference="none")
     spec = WindowSpec(modalities={"eeg": eeg}, window_s=2.0, hop_s=1.0)
     recording = next(iter(dataset.recordings(dataset.subjects[0])))
@@ -200,6 +220,22 @@ def test_every_trial_gives_usable_windows_in_microvolts(dataset: Dataset) -> Non
     assert all(n_usable.values()), n_usable
 
 
+def assert_frames_give_usable_windows(dataset: Dataset) -> None:
+    """Every trial must give windows of three frames without lag, normalised by the runtime."""
+    recording = next(iter(dataset.recordings(dataset.subjects[0])))
+    with recording.open() as source:
+        tr_s = float(source.infos[main_of(source.infos)].about["acquisition.tr_s"])
+    common = {"window_s": 3 * tr_s, "tr_s": tr_s, "lag_s": 0.0, "n_settle": 2}
+    if dataset.ch_names:
+        spec = RoiWindowSettings(**common).spec(dataset.ch_names)
+    else:
+        spec = VolumeWindowSettings(shape=(4, 4, 4), **common).spec()
+    windows = read_windows(recording, spec, hop_s=tr_s)
+    assert set(windows.trial.tolist()) == set(range(len(recording.trials)))
+    spread = float(windows.inputs[spec.closes].std())
+    assert 0.3 < spread < 3.0
+
+
 def test_a_fingerprint_is_stable_and_each_subjects_own(dataset: Dataset, settings: Any) -> None:
     first = {subject: dataset.fingerprint(subject) for subject in dataset.subjects}
     again = settings.open()
@@ -213,8 +249,8 @@ def test_a_changed_file_changes_the_fingerprint_or_is_found(
 ) -> None:
     settings = fake.write_fake(tmp_path)
     before = settings.open()
-    if kind == "simulated":
-        other = settings.model_copy(update={"face_coupling": 0.5}).open()
+    if kind in {"simulated", "simulated_scan"}:
+        other = settings.model_copy(update={"coupling": 0.5}).open()
         assert other.fingerprint(other.subjects[0]) != before.fingerprint(before.subjects[0])
         return
     digests = {subject: before.fingerprint(subject) for subject in before.subjects}
