@@ -253,6 +253,36 @@ def test_pulses_on_a_marker_stream_stamp_the_volumes(source_id: str, tmp_path: P
         assert process.returncode == 0
 
 
+def test_means_of_another_tool_keep_names_and_stamps(source_id: str, tmp_path: Path) -> None:
+    info = pylsl.StreamInfo("theirs", "fMRI", 2, 0.0, pylsl.cf_float32, f"{source_id}-theirs")
+    channels = info.desc().append_child("channels")
+    for label in ("V1", "FFA"):
+        channels.append_child("channel").append_child_value("label", label)
+    info.desc().append_child_value("simulated", "true")
+    info.desc().append_child("acquisition").append_child_value("time_reference", "mid")
+    outlet = pylsl.StreamOutlet(info)
+    settings = {
+        "input": {"kind": "lsl", "source_id": f"{source_id}-theirs"},
+        "labels": None,
+        "source_id": source_id,
+    }
+    with running(tmp_path, settings):
+        frames, meta = inlet(source_id), inlet(f"{source_id}-meta")
+        assert frames.info(PATIENCE_S).get_channel_labels() == ["V1", "FFA"]
+        assert described(frames, "acquisition", "time_source") == "stamps"
+        assert described(frames, "simulated") == "true"
+        assert outlet.wait_for_consumers(PATIENCE_S)
+        begin = pylsl.local_clock() - 5.0
+        values = [[1.0, 2.0], [3.0, float("nan")], [5.0, 6.0]]
+        for index, sample in enumerate(values):
+            outlet.push_sample(sample, begin + index)
+        samples, stamps = pull(frames, lambda got: len(got) >= 3)
+        np.testing.assert_array_equal(samples, values)
+        np.testing.assert_allclose(stamps, begin + np.arange(3), atol=2e-3)
+        notes, _ = pull(meta, lambda got: len(said(got, "frame")) >= 3)
+        assert [one["n_absent"] for one in said(notes, "frame")] == [0, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
