@@ -4,7 +4,14 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from offline.plurals import counted, ranged
-from rtaffect.core.spec import SignalSpec, WindowSpec
+from rtaffect.core.spec import (
+    FrameSpec,
+    ModalitySpec,
+    RoiSpec,
+    SignalSpec,
+    VolumeSpec,
+    WindowSpec,
+)
 from rtaffect.manifest import DataSet, Metric, Rest, Slices, Target, Training
 
 LEAKY = "[LEAKY]"
@@ -160,8 +167,7 @@ def _inputs(windows: WindowSpec) -> str:
     words = []
     for modality, spec in windows.modalities.items():
         unit = f" in {spec.unit}" if spec.unit else ""
-        kind = "channels" if isinstance(spec, SignalSpec) else "features"
-        one = f"{modality} of {len(spec.ch_names)} {kind}{unit} at {spec.sfreq:g} Hz"
+        one = f"{modality} of {_size(spec)}{unit} at {spec.sfreq:g} Hz"
         if isinstance(spec, SignalSpec) and spec.bands_hz:
             bands = ", ".join(
                 f"{k} {low:g}-{high:g} Hz" for k, (low, high) in spec.bands_hz.items()
@@ -171,7 +177,24 @@ def _inputs(windows: WindowSpec) -> str:
     return "; ".join(words)
 
 
+def _size(spec: ModalitySpec) -> str:
+    match spec:
+        case SignalSpec():
+            return f"{len(spec.ch_names)} channels"
+        case FrameSpec():
+            return f"{len(spec.ch_names)} features"
+        case RoiSpec():
+            return f"{len(spec.ch_names)} regions"
+        case VolumeSpec():
+            return f"{' x '.join(map(str, spec.shape))} voxels"
+
+
 def _looks_back(windows: WindowSpec, slices: Slices) -> str:
+    if windows.lag_s > 0:
+        return (
+            f"It answers at each frame, from the {windows.window_s:g} s up to it, and speaks of "
+            f"{windows.lag_s:g} s before: blood flow is slow."
+        )
     if slices.t_max == 1:
         return f"It answers from one window of {windows.window_s:g} s."
     return (

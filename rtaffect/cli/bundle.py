@@ -65,6 +65,8 @@ def _describe(bundle: "Bundle") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from rtaffect.core.spec import GRID
+
     manifest, console = bundle.manifest, Console(highlight=False)
     console.print(manifest.title, style="bold", markup=False)
     if manifest.simulated:
@@ -86,8 +88,14 @@ def _describe(bundle: "Bundle") -> None:
     table.add_row(
         "looks back",
         f"{slices.t_min} to {slices.t_max} windows of {windows.window_s:g} s, "
-        f"every {windows.hop_s:g} s",
+        + (
+            f"every {windows.hop_s:g} s"
+            if windows.closes == GRID
+            else f"at each frame of {windows.closes} (about every {windows.hop_s:g} s)"
+        ),
     )
+    if windows.lag_s > 0:
+        table.add_row("speaks of", f"{windows.lag_s:g} s before: blood flow is slow")
     for modality, spec in windows.modalities.items():
         table.add_row(modality, _wants(spec))
     if manifest.rest is not None:
@@ -109,13 +117,18 @@ def _describe(bundle: "Bundle") -> None:
 
 
 def _wants(spec: "ModalitySpec") -> str:
-    from rtaffect.core.spec import SignalSpec
+    from rtaffect.cli.choosing import listed
+    from rtaffect.core.spec import RoiSpec, SignalSpec, VolumeSpec
 
     need = "may be missing" if spec.optional else "needed"
+    if isinstance(spec, VolumeSpec):
+        shape = " x ".join(map(str, spec.shape))
+        return f"volumes on a grid of {shape} voxels at {spec.sfreq:g} Hz, {need}"
     unit = f" in {spec.unit}" if spec.unit else ""
-    names = " ".join(spec.ch_names)
+    names = listed(spec.ch_names)
+    kind = "regions" if isinstance(spec, RoiSpec) else "channels"
     bands = ""
     if isinstance(spec, SignalSpec) and spec.bands_hz:
         edges = (f"{name} {low:g}-{high:g}" for name, (low, high) in spec.bands_hz.items())
         bands = f", filtered into {', '.join(edges)} Hz"
-    return f"{len(spec.ch_names)} channels{unit} at {spec.sfreq:g} Hz{bands}, {need}: {names}"
+    return f"{len(spec.ch_names)} {kind}{unit} at {spec.sfreq:g} Hz{bands}, {need}: {names}"

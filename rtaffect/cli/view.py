@@ -110,6 +110,7 @@ def one_line(message: EstimateMessage) -> str:
     return printable(
         f"{estimate.t_end:.3f} {estimate.decoder} {values or 'no answer'} "
         f"confidence {estimate.confidence:.2f} age {message.age_s * 1e3:.0f} ms "
+        f"{f'lag {estimate.lag_s:g} s ' if estimate.lag_s > 0 else ''}"
         f"flags {flags or '-'}{' weights ' if weights else ''}{weights}"
     )
 
@@ -142,6 +143,8 @@ def _decoder(message: EstimateMessage, truth: Mapping[str, float]) -> Panel:
     flags = "  ".join(f"{modality} {word}" for modality, word in estimate.flags)
     facts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     facts.add_row("confidence", f"{estimate.confidence:.2f}  from {estimate.n_slices} windows")
+    if estimate.lag_s > 0:
+        facts.add_row("speaks of", f"{estimate.lag_s:g} s before the window: blood flow is slow")
     facts.add_row("coverage", Text(printable(coverage)))
     facts.add_row("flags", Text(printable(flags) or "none", style="yellow" if flags else "green"))
     if weights := _weights(estimate):

@@ -90,6 +90,19 @@ def test_regions_that_no_model_knows_are_counted(folder: Path) -> None:
     helps(said, ["No shipped model fits", "tiny-roi lacks roi: A8m_L", "and 292 more"])
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_model_of_frames_is_shown_in_its_own_words() -> None:
+    shown = " ".join(
+        run(app, ["bundle", "show", "tiny-roi"], env={"COLUMNS": "200"}).output.split()
+    )
+    for words in (
+        "at each frame of roi (about every 2 s)",
+        "speaks of 6 s before",
+        "5 regions at 0.5 Hz, needed: A8m_L",
+    ):
+        assert words in shown
+
+
 def scanner(**other: object) -> FoundStream:
     given: dict[str, object] = {
         "ch_names": REGIONS,
