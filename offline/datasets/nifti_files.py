@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from rtaffect.core.errors import ConfigError, ScannerError
 from rtaffect.core.streams import StreamInfo
 from rtaffect.core.voxels import read_tr
 from rtaffect.scanner.acquired import Volume
-from rtaffect.scanner.roi_means import RoiMeanMaker, read_labels
+from rtaffect.scanner.roi_means import LabelImage, RoiMeanMaker, read_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class RegionImage:
             The image or the table cannot be read.
         """
         try:
-            labels = read_labels(self.path)
+            labels = _upright(read_labels(self.path))
             regions = None if self.regions is None else read_regions(self.regions)
             return RoiMeanMaker(labels, regions, resample=self.resample)
         except ConfigError as error:
@@ -165,6 +165,19 @@ def _volumes(run: NiftiRun) -> Iterator[Volume]:
             t_acq=math.nan,
             t_arrival=float(run.stamps_s[number]),
         )
+
+
+def _upright(labels: LabelImage) -> LabelImage:
+    """Return a label image whose axes are RAS+, as those of the volumes."""
+    import nibabel
+
+    axes = cast(Any, nibabel.orientations)
+    turn = axes.io_orientation(labels.affine)
+    return replace(
+        labels,
+        values=np.ascontiguousarray(axes.apply_orientation(labels.values, turn)),
+        affine=labels.affine @ axes.inv_ornt_aff(turn, labels.values.shape),
+    )
 
 
 def _load(path: Path, *, keep_file_open: bool = False) -> Any:
