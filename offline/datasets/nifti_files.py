@@ -171,7 +171,7 @@ def _upright(labels: LabelImage) -> LabelImage:
     """Return a label image whose axes are RAS+, as those of the volumes."""
     import nibabel
 
-    axes = cast(Any, nibabel.orientations)
+    axes = cast("Any", nibabel.orientations)
     turn = axes.io_orientation(labels.affine)
     return replace(
         labels,
