@@ -75,7 +75,7 @@ class FolderSettings(Settings):
         description="what to do with files that are there at the start: skip or read",
     )
     settle_s: float = Field(
-        default=0.02,
+        default=0.005,
         ge=0.0,
         le=10.0,
         description="seconds for which size and time of a file must rest before it is read; more "

@@ -49,6 +49,8 @@ class DicomReader:
     """
 
     def __init__(self, settings: DicomSettings) -> None:
+        import pydicom  # noqa: F401 - takes its time, and the first volume has none
+
         self._settings = settings
         self._notes = Notes()
         self._series: dict[str, _Series] = {}

@@ -29,6 +29,7 @@ LOOK_S = (0.005, 0.05)
 SHARE = 0.05
 """We spend this part of our time on looking, as long as that makes pauses within `LOOK_S`."""
 
+HURRY_S = 0.002  # between looks while a file is about to be read
 REST = 3.0  # and where the folder is so full or so slow that it cannot be: pauses a look
 MAX_FILES = 16  # read at once, so that a full folder does not fill the memory
 MAX_DEPTH = 4
@@ -145,7 +146,7 @@ class FolderInput(Generic[File]):
             left_s = deadline - monotonic()
             if arrived or left_s <= 0:
                 return arrived
-            self._closed.wait(min(LOOK_S[0] if self._hurries else self._pause_s, left_s))
+            self._closed.wait(min(HURRY_S if self._hurries else self._pause_s, left_s))
         return ()
 
     def close(self) -> None:

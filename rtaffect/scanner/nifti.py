@@ -49,6 +49,8 @@ class NiftiReader:
     """
 
     def __init__(self, settings: NiftiSettings) -> None:
+        import nibabel  # noqa: F401 - takes its time, and the first volume has none
+
         self._first_number = settings.first_number
         self._notes = Notes()
         self._n_read: dict[Path, int] = {}  # volumes of files that are not read to their end
