@@ -36,13 +36,15 @@ class PaperName(StrEnum):
 
     MTCNN = "mtcnn"
     PRIOR_DFCN = "prior-dfcn"
+    ASB = "asb"
+    ASB_STUDYFORREST = "asb-studyforrest"
 
 
 def reproduce(
     paper: Annotated[PaperName, typer.Argument(help="Whose tables.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of DEAP, see `data ls`; only --dry-run goes without."),
+        typer.Option(help="Folder of the data, see `data ls`; only --dry-run goes without."),
     ] = None,
     changes: Changes = None,
     variant: Annotated[
@@ -76,6 +78,7 @@ def reproduce(
     from offline.report.write import write_report
     from offline.reproduce.compare import compare
     from offline.reproduce.page import write_comparison
+    from offline.reproduce.paper import Reproduced
     from offline.reproduce.papers import PAPERS
     from offline.reproduce.sweeps import chosen_recipes, quick_changes
 
@@ -83,7 +86,10 @@ def reproduce(
     wanted = PAPERS[paper]
     if data is None:
         if quick or not dry_run:
-            msg = "reproduce needs --data FOLDER, a copy of DEAP (see `rtaffect-offline data ls`)."
+            msg = (
+                f"reproduce {paper} needs --data FOLDER, {wanted.data} (see `rtaffect-offline data "
+                "ls`)."
+            )
             raise ConfigError(msg)
         leaky, sound = (
             chosen_recipes(path, changes=changes or (), variants=variant or ())
@@ -121,6 +127,14 @@ def reproduce(
         return
     by_paper, honest = by_protocol
     folder = out or runs / paper
+    folder.mkdir(parents=True, exist_ok=True)
+    found = Reproduced(
+        by_paper=by_paper,
+        honest=honest,
+        runs=runs,
+        cache=(cache or runs / "features").absolute(),
+        out=folder,
+    )
     page = write_comparison(
         wanted,
         compare(wanted, by_paper, honest),
@@ -128,6 +142,7 @@ def reproduce(
         honest=honest,
         changes=altered,
         out=folder,
+        more=[section for more in wanted.more for section in more(found)],
     )
     report = write_report([*honest, *by_paper], folder)
     console.print(f"{page}\n{report}", markup=False, highlight=False)

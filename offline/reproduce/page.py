@@ -1,14 +1,16 @@
 """The comparison as Markdown and as JSON."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from offline.report.study import CHECKPOINTS, Study
 from offline.report.words import describe, table
 from offline.reproduce.compare import Compared, Ours, Spread
-from offline.reproduce.paper import Paper, Printed
+from offline.reproduce.paper import F1_HIGH, Measure, Paper, Printed
+
+_BALANCED = Measure(words="balanced accuracy", score="balanced_accuracy", printed="")
 
 LEAKY = "LEAKY PROTOCOL: it reproduces a paper and is no evidence"
 
@@ -21,6 +23,7 @@ def write_comparison(
     honest: Sequence[Study],
     changes: Sequence[str],
     out: Path,
+    more: Iterable[str] = (),
 ) -> Path:
     """Write ``comparison.md`` and ``comparison.json``.
 
@@ -36,6 +39,8 @@ def write_comparison(
         What was changed in the recipes, ``"training.max_epochs=3"``.
     out : Path
         Folder; made if it is not there.
+    more : iterable of str
+        Sections after the tables.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def write_comparison(
     (out / "comparison.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     sections = _sections(paper, compared, by_paper=by_paper, honest=honest, changes=changes)
     path = out / "comparison.md"
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    path.write_text("\n\n".join([*sections, *more]) + "\n", encoding="utf-8")
     return path
 
 
@@ -82,10 +87,11 @@ def _sections(
     yield paper.reference
     about = honest[0].about
     yield f"Ours on {about.title} ({about.reference}). Licence: {about.licence}"
+    of_one = f"that of the class '{next(iter(honest[0].labels.values())).classes[-1]}'"
+    of_f1 = of_one if F1_HIGH in paper.measures else "a mean over classes, as its neighbours are"
     yield (
-        f"Percent, per {paper.per}: mean ± standard deviation over folds. F1 is that of the class "
-        f"'{next(iter(honest[0].labels.values())).classes[-1]}'. A number of the paper is as it "
-        "prints it; we do not know that it can be reached."
+        f"Percent, per {paper.per}: mean ± standard deviation over folds. F1 is {of_f1}. A number "
+        "of the paper is as it prints it; we do not know that it can be reached."
     )
     if changes:
         yield (
@@ -105,8 +111,10 @@ def _sections(
     for title, rows in compared.items():
         yield f"## {title}"
         for target in paper.targets:
+            if not any(target in one.row.variants for one in rows):
+                continue
             yield f"### {target.capitalize()}"
-            yield _table(rows, target, has_f1=_has_f1(rows), stamps=stamps)
+            yield _table(rows, target, paper.measures, stamps=stamps)
         notes = [f"- {one.row.method}: {one.row.note}" for one in rows if one.row.note]
         missing = [one.row.method for one in rows if not one.row.variants]
         if missing:
@@ -116,53 +124,58 @@ def _sections(
     yield (
         f"\\*: weights of the epoch that was {CHECKPOINTS['best_test']}. What says the last class "
         "every time stands below each table: a model that does not beat it in balanced accuracy "
-        "(50 for two classes) has learned nothing, whatever its F1."
+        "(100 over the number of classes) has learned nothing, whatever its F1."
     )
 
 
-def _has_f1(rows: Sequence[Compared]) -> bool:
-    return any(p.f1 is not None for one in rows for p in one.row.printed.values())
-
-
-def _table(rows: Sequence[Compared], target: str, *, has_f1: bool, stamps: Sequence[str]) -> str:
-    header = ["method", "paper: accuracy", *(["paper: F1"] if has_f1 else [])]
-    header += [f"ours, their protocol (LEAKY): {name}" for name in ("accuracy", "F1")]
-    header += [f"ours, honest: {name}" for name in ("accuracy", "F1", "balanced accuracy")]
+def _table(
+    rows: Sequence[Compared], target: str, measures: Sequence[Measure], *, stamps: Sequence[str]
+) -> str:
+    prints = [
+        m
+        for m in measures
+        if any(getattr(p, m.printed) is not None for one in rows for p in one.row.printed.values())
+    ] or list(measures[:1])
+    honestly = [*measures, *([] if _BALANCED in measures else [_BALANCED])]
+    header = ["method", *(f"paper: {m.words}" for m in prints)]
+    header += [f"ours, their protocol (LEAKY): {m.words}" for m in measures]
+    header += [f"ours, honest: {m.words}" for m in honestly]
     body = []
     for one in rows:
-        printed = one.row.printed.get(target)
         ours = [
-            *_cells(one.by_paper.get(target), ("accuracy", "f1_high")),
-            *_cells(one.honest.get(target), ("accuracy", "f1_high", "balanced_accuracy")),
+            *_cells(one.by_paper.get(target), measures),
+            *_cells(one.honest.get(target), honestly),
         ]
-        body.append([one.row.method, *_printed(printed, has_f1=has_f1), *ours])
+        body.append([one.row.method, *_printed(one.row.printed.get(target), prints), *ours])
     first = next((one for one in rows if target in one.by_paper and target in one.honest), None)
     if first is not None:
         leaky, honest = first.by_paper[target].always_high, first.honest[target].always_high
         body.append(
             [
                 "*always the last class*",
-                *([""] * (1 + has_f1)),
-                *(_spread(leaky[name]) for name in ("accuracy", "f1_high")),
-                *(_spread(honest[name]) for name in ("accuracy", "f1_high", "balanced_accuracy")),
+                *([""] * len(prints)),
+                *(_spread(leaky[m.score]) for m in measures),
+                *(_spread(honest[m.score]) for m in honestly),
             ]
         )
     return table(header, body, stamps=stamps)
 
 
-def _printed(printed: Printed | None, *, has_f1: bool) -> list[str]:
-    if printed is None:
-        return [""] * (1 + has_f1)
-    cells = [(printed.accuracy, printed.accuracy_std)]
-    cells += [(printed.f1, printed.f1_std)] if has_f1 and printed.f1 is not None else []
-    return [f"{v:.2f}" + (f" ± {std:.2f}" if std is not None else "") for v, std in cells]
+def _printed(printed: Printed | None, prints: Sequence[Measure]) -> list[str]:
+    cells = []
+    for measure in prints:
+        value = None if printed is None else getattr(printed, measure.printed)
+        std = None if printed is None else getattr(printed, f"{measure.printed}_std", None)
+        words = "" if value is None else f"{value:.2f}"
+        cells.append(words + (f" ± {std:.2f}" if std is not None else ""))
+    return cells
 
 
-def _cells(ours: Ours | None, names: Sequence[str]) -> list[str]:
+def _cells(ours: Ours | None, measures: Sequence[Measure]) -> list[str]:
     if ours is None:
-        return [""] * len(names)
+        return [""] * len(measures)
     mark = "\\*" if ours.checkpoint == "best_test" else ""
-    return [_spread(ours.scores[name]) + mark for name in names]
+    return [_spread(ours.scores[m.score]) + mark for m in measures]
 
 
 def _spread(one: Spread) -> str:
