@@ -16,7 +16,7 @@ from rtaffect.core.errors import ScannerError
 from rtaffect.scanner.acquired import Acquired, Refused, RoiMeans, RunEnd, Volume, check_header
 from rtaffect.scanner.afni_voxels import volume_of
 from rtaffect.scanner.afni_wire import AfniDecoder, ByteOrder, Record
-from rtaffect.scanner.notes import Notes
+from rtaffect.scanner.notes import Notes, exposure
 
 LOOK_S = 0.05  # the longest time in the system's hands before we look whether to end
 READ_SIZE = 1 << 18
@@ -85,10 +85,8 @@ class AfniInput:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self.port = int(self._listener.getsockname()[1])
         self._notes = Notes(
-            f"Waits for AFNI on {settings.host}:{self.port}; numbers are read as "
-            f"{settings.byte_order}-endian."
-            if settings.byte_order != "native"
-            else f"Waits for AFNI on {settings.host}:{self.port}."
+            f"Waits for AFNI on {settings.host}:{self.port}; its numbers are read in "
+            f"{settings.byte_order} byte order.{exposure(settings.host)}"
         )
 
     @property

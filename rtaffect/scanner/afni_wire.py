@@ -49,7 +49,8 @@ class Record:
     Parameters
     ----------
     motion : ndarray of float64, shape (6,)
-        dx, dy, dz in mm and roll, pitch, yaw in degrees.
+        dx, dy, dz in mm and roll, pitch, yaw in degrees; as AFNI has them, along and about the
+        axes inferior-superior, right-left and anterior-posterior.
     means : ndarray of float64, shape (n_regions,)
         Means of regions, as AFNI made them.
     voxels : ndarray of float64, shape (n_voxels, 8) or (n_voxels, 1)

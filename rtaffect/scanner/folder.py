@@ -25,11 +25,11 @@ from rtaffect.core.errors import ScannerError
 from rtaffect.scanner.acquired import Acquired, Refused
 from rtaffect.scanner.notes import Notes
 
+HURRY_S = 0.002  # between looks while a file is about to be read
 LOOK_S = (0.005, 0.05)
 SHARE = 0.05
 """We spend this part of our time on looking, as long as that makes pauses within `LOOK_S`."""
 
-HURRY_S = 0.002  # between looks while a file is about to be read
 REST = 3.0  # and where the folder is so full or so slow that it cannot be: pauses a look
 MAX_FILES = 16  # read at once, so that a full folder does not fill the memory
 MAX_DEPTH = 4

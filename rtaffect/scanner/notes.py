@@ -1,5 +1,6 @@
 """What an input has to tell people, each thing once."""
 
+import ipaddress
 import logging
 
 logger = logging.getLogger(__name__)
@@ -31,3 +32,12 @@ class Notes:
     def texts(self) -> tuple[str, ...]:
         """All of them."""
         return tuple(self._texts)
+
+
+def exposure(host: str) -> str:
+    """Return what there is to say of an address to listen on; nothing of one for this machine."""
+    try:
+        is_local = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        is_local = False
+    return "" if is_local else " Whoever reaches this address can send: the protocol has no keys."

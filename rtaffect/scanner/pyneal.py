@@ -31,7 +31,7 @@ from rtaffect.scanner.acquired import (
     check_header,
     read_tr,
 )
-from rtaffect.scanner.notes import Notes
+from rtaffect.scanner.notes import Notes, exposure
 from rtaffect.scanner.one_peer import OnePeer
 
 LOOK_S = 0.05  # the longest time in ZeroMQ's hands before we look whether to end
@@ -75,7 +75,9 @@ class PynealInput:
             )
             raise ScannerError(msg) from None
         self.address = self._peer.address
-        self._notes = Notes(f"Waits for Pyneal's scanner side on {self.address}.")
+        host = re.fullmatch(r"tcp://(.+):[0-9]+", self.address)
+        told = "" if host is None else exposure(host[1])
+        self._notes = Notes(f"Waits for Pyneal's scanner side on {self.address}.{told}")
         self._run = 1
         self._newest = -1
         self._greeted = False

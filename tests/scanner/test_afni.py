@@ -185,6 +185,13 @@ def test_strangers_are_refused_and_do_not_keep_afni_out() -> None:
     assert isinstance(frame, RoiMeans)
 
 
+def test_an_address_that_others_reach_is_said() -> None:
+    with listening() as source:
+        assert not any("Whoever reaches" in note for note in source.notes)
+    with listening(host="0.0.0.0") as source:
+        assert any("Whoever reaches this address can send" in note for note in source.notes)
+
+
 def test_a_taken_port_says_so() -> None:
     with listening() as source, pytest.raises(ScannerError, match="must be free"):
         AfniInput(AfniSettings(kind="afni", port=source.port), monotonic)

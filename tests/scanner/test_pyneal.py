@@ -215,6 +215,12 @@ def test_many_short_runs_lose_nothing() -> None:
             assert (arrived[-1].index, arrived[-1].run) == (1, str(run))
 
 
+@pytest.mark.parametrize(("address", "said"), [("tcp://127.0.0.1:*", 0), ("tcp://*:*", 1)])
+def test_an_address_that_others_reach_is_said(address: str, said: int) -> None:
+    with PynealInput(PynealSettings(kind="pyneal", address=address), monotonic) as source:
+        assert sum("Whoever reaches this address" in note for note in source.notes) == said
+
+
 def test_a_taken_address_says_so() -> None:
     with listening() as source:
         taken = PynealSettings(kind="pyneal", address=source.address)
