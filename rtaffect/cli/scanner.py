@@ -32,7 +32,6 @@ def scanner(
 
     It is a process of its own: should it die, EEG and face go on.
     """
-    from rtaffect.cli.running import tell
     from rtaffect.cli.status import ScannerLine
     from rtaffect.config import read_settings
     from rtaffect.config.scanner import ScannerFile
@@ -41,7 +40,7 @@ def scanner(
     from rtaffect.sources.lsl_inlet import local_clock
 
     settings = read_settings(session, ScannerFile).scanner
-    stop = threading.Event()
+    stop, line = threading.Event(), ScannerLine()
     with ExitStack() as open_things, _stopped_by_signals(stop):
         source = open_things.enter_context(open_input(settings.input, local_clock))
         process = ScannerProcess(
@@ -49,23 +48,29 @@ def scanner(
             source,
             _open_time(settings, local_clock, open_things),
             clock=local_clock,
-            tell=tell,
+            tell=line.tell,
             volumes=_open_volumes(settings, local_clock, open_things),
         )
         open_things.callback(process.close)
-        tell(f"Frames go out as {settings.name!r} over LSL. Ctrl-C ends.")
+        line.tell(f"Ready: {_ways_out(settings)}. Ctrl-C ends.")
         timer = threading.Timer(duration or 0.0, stop.set)
         timer.daemon = True
         if duration is not None:
             timer.start()
-        line = None if quiet else ScannerLine()
+        if not quiet:
+            line.start()
         try:
-            process.run(stop, None if line is None else line.show)
+            process.run(stop, None if quiet else line.show)
         finally:
             timer.cancel()
-            if line is not None:
-                line.close()
+            line.close()
     _tell_summary(process)
+
+
+def _ways_out(settings: "ScannerSettings") -> str:
+    frames = f"frames go out as {settings.name!r} over LSL" if settings.sends_frames else ""
+    volumes = f"volumes go out on {settings.volumes}" if settings.volumes else ""
+    return ", ".join(filter(None, (frames, volumes)))
 
 
 def _open_time(settings: "ScannerSettings", clock: "Clock", open_things: ExitStack) -> "TimeSource":

@@ -12,7 +12,7 @@ from rtaffect.config import Session
 from rtaffect.core.errors import ScannerError
 from rtaffect.text import printable
 
-READY = "Frames go out"
+READY = "Ready:"
 """How the line begins by which the process says that its streams can be found."""
 
 READY_S = 60.0

@@ -97,6 +97,13 @@ class ScannerLine:
             auto_refresh=False,
             transient=True,
         )
+
+    def tell(self, text: str) -> None:
+        """Say something above the line."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def start(self) -> None:
+        """Show the line."""
         if self._console.is_terminal:
             self._live.start(refresh=True)
 

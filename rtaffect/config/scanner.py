@@ -176,11 +176,7 @@ class ScannerSettings(Settings):
     @model_validator(mode="after")
     def _has_regions(self) -> "ScannerSettings":
         means = isinstance(self.input, AfniSettings | LslRoiSettings)
-        if (
-            self.labels is None
-            and self.volumes is None
-            and not isinstance(self.input, LslRoiSettings)
-        ):
+        if not self.sends_frames and self.volumes is None:
             msg = (
                 "labels is missing: give {image: FILE, names: FILE} for means of regions, or "
                 "volumes: an address where only whole volumes are wanted"
@@ -200,6 +196,21 @@ class ScannerSettings(Settings):
             msg = "time: {kind: scanner} is for input of kind dicom, whose files tell the time"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _can_be_waited_for(self) -> "ScannerSettings":
+        if self.start and self.tr_s is None:
+            msg = (
+                "start: true needs tr_s, the repetition time in seconds: without it the streams "
+                "are not there before the first volume, and `rtaffect live` looks for them"
+            )
+            raise ValueError(msg)
+        return self
+
+    @property
+    def sends_frames(self) -> bool:
+        """Whether there are means of regions to send."""
+        return self.labels is not None or isinstance(self.input, LslRoiSettings)
 
     def time_in_force(self) -> TriggerTime | ScannerTime | StampTime | ArrivalTime:
         """Return what stamps rest on: as set, else the best that the input has."""

@@ -65,7 +65,7 @@ def test_it_runs_as_long_as_the_session_and_is_started_again_when_it_dies(
             assert time.monotonic() < deadline
     assert not scanners()
     told = capfd.readouterr().err
-    assert told.count("scanner: Frames go out as 'rtaffect-roi'") == 2
+    assert told.count("scanner: Ready: frames go out as 'rtaffect-roi'") == 2
     assert "scanner: the process ended (exit code -9); it is started again." in told
 
 

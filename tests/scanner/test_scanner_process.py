@@ -288,6 +288,7 @@ def test_means_of_another_tool_keep_names_and_stamps(source_id: str, tmp_path: P
     [
         ({"input": {"kind": "pyneal"}, "labels": None}, "labels is missing"),
         ({"input": {"kind": "pyneal"}, "labels": {"names": "brainnetome"}}, "labels.image is"),
+        ({"input": {"kind": "pyneal"}, "start": True, "tr_s": None}, "start: true needs tr_s"),
         ({"input": {"kind": "fax"}}, "scanner.input.kind must be one of"),
         ({"input": {"kind": "nifti", "folder": "."}, "time": {"kind": "scanner"}}, "kind dicom"),
         ({"input": {"kind": "pyneal"}, "labels": {"image": "nowhere.nii"}}, "must be a NIfTI"),
