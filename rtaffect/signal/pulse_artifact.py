@@ -55,7 +55,9 @@ class PulseCorrector:
         self._shortest = round(spec.shortest_beat_s * sfreq)
         n_bins = math.ceil(spec.longest_beat_s * sfreq / self._step)
         self._longest = n_bins * self._step
-        self._beats: deque[Floats] = deque(maxlen=spec.n_beats)
+        self._beats = np.zeros((spec.n_beats, len(self._picks), n_bins))
+        self._lengths = np.zeros(spec.n_beats, dtype=np.int64)
+        self._n_beats = 0
         self._template = np.zeros((len(self._picks), n_bins + 1))
         self._under_way = np.full((len(self._picks), self._longest), np.nan)
         self._n = 0
@@ -67,9 +69,9 @@ class PulseCorrector:
         """What keeps samples from passing, in words; "" for nothing."""
         if self._n_begun is None or self._n - self._n_begun >= self._longest:
             return f"no heartbeat was found for {self.spec.longest_beat_s:g} s"
-        if len(self._beats) < self.spec.min_beats:
+        if self._n_beats < self.spec.min_beats:
             return (
-                f"the pulse template has {len(self._beats)} heartbeats, "
+                f"the pulse template has {self._n_beats} heartbeats, "
                 f"{self.spec.min_beats} are needed"
             )
         return ""
@@ -128,18 +130,19 @@ class PulseCorrector:
         first = bins[:, : self._n_edge].mean(axis=1)[:, None]
         last = bins[:, -self._n_edge :].mean(axis=1)[:, None]
         bins -= first + (last - first) * np.linspace(0.0, 1.0, n_bins)
-        self._beats.append(bins)
+        at = self._n_beats % len(self._beats)
+        self._beats[at] = 0.0
+        self._beats[at, :, :n_bins] = bins
+        self._lengths[at] = n_bins
+        self._n_beats += 1
         self._average()
 
     def _average(self) -> None:
         """Take the mean of the beats; where they are too short for one, it stays as it was."""
-        total = np.zeros_like(self._template)
-        counts = np.zeros(total.shape[1])
-        for bins in self._beats:
-            total[:, : bins.shape[1]] += bins
-            counts[: bins.shape[1]] += 1.0
-        n_known = int(np.count_nonzero(counts >= min(len(self._beats), self.spec.min_beats)))
-        self._template = total / np.maximum(counts, 1.0)
+        n_bins = self._beats.shape[2]
+        counts = np.count_nonzero(self._lengths[:, None] > np.arange(n_bins), axis=0)
+        n_known = int(np.count_nonzero(counts >= min(self._n_beats, self.spec.min_beats)))
+        self._template[:, :-1] = self._beats.sum(axis=0) / np.maximum(counts, 1)
         self._template[:, n_known:] = self._template[:, n_known - 1 : n_known]
 
     def _corrected(self, piece: Floats) -> Floats:
@@ -148,7 +151,7 @@ class PulseCorrector:
         if begin < self._longest:
             kept = piece[:, : self._longest - begin]
             self._under_way[:, begin : begin + kept.shape[1]] = kept
-        if begin >= self._longest or len(self._beats) < self.spec.min_beats:
+        if begin >= self._longest or self._n_beats < self.spec.min_beats:
             return np.full(piece.shape, np.nan)
         place = np.minimum(np.arange(begin, end), self._longest - 1) / self._step - 0.5
         place = np.maximum(place, 0.0)

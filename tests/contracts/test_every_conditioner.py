@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtaffect.core.montages import EEG_15
+from rtaffect.core.mr import GradientSpec, PulseSpec
 from rtaffect.core.spec import CleaningSpec, FrameSpec, QualitySpec, RoiSpec, SignalSpec
 from rtaffect.core.streams import Chunk, StreamInfo
 from rtaffect.signal.acquired import AcquiredTrack
@@ -18,6 +19,8 @@ from rtaffect.signal.blocks import BLOCKS_PER_S, BlockCutter
 from rtaffect.signal.filters import CausalFilter, filter_bank, highpass
 from rtaffect.signal.frames import FrameTrack
 from rtaffect.signal.montage import plan_montage
+from rtaffect.signal.mr_artifact import GradientCorrector
+from rtaffect.signal.pulse_artifact import PulseCorrector
 from rtaffect.signal.quality import QualityMonitor
 from rtaffect.signal.reference import rereference
 from rtaffect.signal.resample import GridResampler
@@ -31,7 +34,7 @@ SFREQ = 256.0
 N_BLOCK = int(SFREQ / BLOCKS_PER_S)
 N_BLOCKS = 40
 N_CHANNELS = len(EEG_15)
-HELPERS = {"__init__", "units"}  # units: factors without a state, see test_units
+HELPERS = {"__init__", "units", "mr"}  # units: no state; mr: of events, see test_mr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +217,29 @@ def tracked(track: SignalTrack | FrameTrack) -> Step:
     return Step(run=run, state=(track,), any_cut=True)
 
 
+def without_gradients() -> Step:
+    """Markers say that a scan begins; nothing repeats. What is withheld counts as 0."""
+    limits = np.full(N_CHANNELS, np.inf)
+    corrector = GradientCorrector(GradientSpec(longest_tr_s=1.0), sfreq=SFREQ, limits=limits)
+    for second in (1.0, 1.5):
+        corrector.mark(second * SFREQ)
+    return Step(
+        run=lambda samples: np.nan_to_num(corrector.push(samples)),
+        state=(corrector,),
+        any_cut=True,
+    )
+
+
+def without_pulse() -> Step:
+    picks = range(N_CHANNELS - 1)
+    corrector = PulseCorrector(PulseSpec(), sfreq=SFREQ, picks=picks, ecg=N_CHANNELS - 1)
+    return Step(
+        run=lambda samples: np.nan_to_num(corrector.push(samples)),
+        state=(corrector,),
+        any_cut=True,
+    )
+
+
 class Stamps:
     """Stamps of samples that follow one another; each arrives at its own time."""
 
@@ -243,6 +269,11 @@ EVERY: dict[str, tuple[str, Callable[[], Step]]] = {
     "timeline, blocks and resampler": ("timeline blocks resample", placed),
     "signals, from chunks to windows": ("signals track ring", signal_track),
     "signals with a filter bank": ("signals track ring filters", banked_signal_track),
+    "gradient artifacts": (
+        "mr_artifact volume_clock volume_template fractional",
+        without_gradients,
+    ),
+    "pulse artifacts": ("pulse_artifact heartbeat", without_pulse),
     "frames, from chunks to windows": ("frames frame_stamps track ring", frame_track),
     "cleaning of regions": ("roi_cleaning", cleaned),
     "normalising over a run": ("roi_cleaning", normalised),
