@@ -253,9 +253,11 @@ def _send(source: "RecordingSource") -> None:
 
 
 def _no_answer(source: "RecordingSource", decoders: "list[Decoder]") -> RecordingError:
+    from rtaffect.core.spec import GRID
     from rtaffect.signal.timeline import MEASURE_S
 
-    window_s = min(decoder.bundle.manifest.windows.window_s for decoder in decoders)
+    specs = [decoder.bundle.manifest.windows for decoder in decoders]
+    window_s = min(spec.window_s for spec in specs)
     least_s = MEASURE_S + window_s
     length = f"The recording is {source.duration_s:.1f} s long"
     if not any(decoder.can_answer for decoder in decoders):
@@ -263,6 +265,12 @@ def _no_answer(source: "RecordingSource", decoders: "list[Decoder]") -> Recordin
         msg = (
             f"{length}, and no window of it has an answer: {names} must have a baseline, and none "
             "was given. The note above says how to make one."
+        )
+    elif all(spec.closes != GRID for spec in specs):
+        msg = (
+            f"{length}, and no frame of it has an answer: a model of fMRI lets the first frames of "
+            f"a run settle, then needs most of a window of {window_s:g} s. The flags above say "
+            "what stood in the way."
         )
     elif source.duration_s < least_s + 1.0:
         msg = (

@@ -84,6 +84,13 @@ def test_a_table_without_a_tr_asks_for_one(folder: Path) -> None:
     assert rtaffect("replay", "bare.csv", "--tr", "2", folder=folder).code == 0
 
 
+def test_a_run_that_is_too_short_says_what_a_model_of_frames_needs(folder: Path) -> None:
+    lines = (folder / "roi.csv").read_text().splitlines()
+    (folder / "short.tsv").write_text("\n".join(lines[:4]).replace(",", "\t"))
+    said = rtaffect("replay", "short.tsv", "--tr", "2", folder=folder)
+    helps(said, ["no frame of it has an answer", "window of 12 s"])
+
+
 def test_regions_that_no_model_knows_are_counted(folder: Path) -> None:
     table(folder / "other.csv", tuple(f"region {i}" for i in range(300)))
     said = rtaffect("replay", "other.csv", folder=folder)
