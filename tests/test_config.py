@@ -13,6 +13,7 @@ from rtaffect.config import Session, dump_session, load_session
 from rtaffect.config.plain_yaml import MAX_BYTES
 from rtaffect.config.session import STREAM_TYPES
 from rtaffect.core.errors import ConfigError
+from rtaffect.core.mr import MrSpec
 
 SESSIONS = sorted((Path(__file__).resolve().parents[1] / "configs" / "sessions").glob("*.yaml"))
 GOOD = "streams: {eeg: {source_id: amp}}\ndecoders: [{bundle: prior-dfcn-eeg}]\n"
@@ -96,6 +97,11 @@ def test_words_stay_words(tmp_path: Path) -> None:
         ("source: {kind: fieldtrip, port: 70000}", "source.port"),
         ("record: {path: a.edf}", "must end in .xdf, got 'a.edf'; write runs/{time}.xdf"),
         ("record: a.xdf", 'as {path: "runs/{time}.xdf"}'),
+        ("mr: causal", "mr.eeg is none of the choices, got 'causal'; it takes: corrected (the"),
+        ("mr: 3", "mr must hold keys and values, got the number 3"),
+        ("mr: {eeg: causal_aas, n_volume: 3}", "mr.n_volume is not a known key. Did you mean"),
+        ("mr: {eeg: corrected, min_volumes: 60}", "min_volumes must be at most n_volumes, got 60"),
+        ("mr: causal_aas", "needs both streams.eeg and streams.markers"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(tmp_path: Path, wrong: str, said: str) -> None:
@@ -172,6 +178,58 @@ streams = st.fixed_dictionaries(
         "required": st.booleans(),
     },
 )
+@pytest.mark.parametrize("word", ["corrected", "causal_aas", "none"])
+def test_a_word_or_keys_say_what_is_done_about_a_scanner(tmp_path: Path, word: str) -> None:
+    streams = "streams: {eeg: {}, markers: {}}\ndecoders: [{bundle: b}]\n"
+    session = loaded(tmp_path, f"{streams}mr: {word}\n")
+    assert session == loaded(tmp_path, f"{streams}mr: {{eeg: {word}}}\n")
+    assert session.mr is not None
+    assert (session.mr.spec is None) == (word != "causal_aas")
+    assert loaded(tmp_path, dump_session(session)) == session
+
+
+def test_every_number_of_the_subtraction_can_be_set(tmp_path: Path) -> None:
+    text = """
+    streams: {eeg: {}, markers: {}}
+    decoders: [{bundle: b}]
+    mr: {eeg: causal_aas, volume_marker: Scan, n_volumes: 30, min_volumes: 7, align: sample,
+         pulse: true, ecg: ExG, n_beats: 12, min_beats: 3, longest_tr_s: 2.5}
+    """
+    mr = loaded(tmp_path, text).mr
+    assert mr is not None
+    assert mr.spec is not None
+    gradient, pulse = mr.spec.gradient, mr.spec.pulse
+    assert (gradient.volume_marker, gradient.n_volumes, gradient.min_volumes) == ("Scan", 30, 7)
+    assert (gradient.align, gradient.longest_tr_s) == ("sample", 2.5)
+    assert pulse is not None
+    assert (pulse.ecg, pulse.n_beats, pulse.min_beats) == ("ExG", 12, 3)
+    plain = loaded(tmp_path, text.split("mr:")[0] + "mr: causal_aas").mr
+    assert plain is not None
+    assert plain.spec == MrSpec()  # the settings' defaults are the code's
+    without = loaded(tmp_path, text.replace("pulse: true", "pulse: false")).mr
+    assert without is not None
+    assert without.spec is not None
+    assert without.spec.pulse is None
+
+
+@pytest.mark.parametrize("said", ["", "mr: none"])
+@pytest.mark.parametrize("scan", ["roi: {}", "volume: {address: 'tcp://127.0.0.1:5579'}"])
+def test_eeg_beside_a_live_scan_must_say_what_becomes_of_its_artifacts(
+    tmp_path: Path, scan: str, said: str
+) -> None:
+    text = f"streams: {{eeg: {{}}, {scan}}}\ndecoders: [{{bundle: b}}]\n{said}\n"
+    message = error_of(tmp_path, text)
+    assert f"EEG beside streams.{scan.split(':')[0]} is full of the scanner's artifacts" in message
+    assert "write `mr: causal_aas`" in message
+    assert "`mr: corrected`" in message
+    good = text.replace(said, "", 1) if said else text
+    assert loaded(tmp_path, f"{good}mr: corrected\n").mr is not None
+
+
+def test_a_scan_without_eeg_needs_no_word_on_artifacts(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "streams: {roi: {}}\ndecoders: [{bundle: b}]\n").mr is None
+
+
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 sessions = st.fixed_dictionaries(
     {
