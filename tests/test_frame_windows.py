@@ -318,6 +318,16 @@ def test_the_senders_clock_counts_with_its_offset() -> None:
         )
 
 
+def test_stamps_that_mean_the_start_are_moved_to_the_middle() -> None:
+    made = frames(10)
+    about = {"acquisition.tr_s": "2.0", "acquisition.time_reference": "start"}
+    early: list[Event] = [
+        replace_stamps(event, event.stamps_s - 1.0) if isinstance(event, Chunk) else event
+        for event in events_of(made)
+    ]
+    same_windows(windows_of(early, info=roi_info(about=about)), windows_of(events_of(made)))
+
+
 def replace_stamps(chunk: Chunk, stamps_s: np.ndarray) -> Chunk:
     return Chunk(chunk.modality, chunk.data, stamps_s, chunk.t_received)
 

@@ -74,7 +74,7 @@ def doctor(
 def _findings(port: int) -> Iterator[Finding]:
     yield from _python()
     yield from _threads()
-    for check in (_lsl, _duplicates, _models):
+    for check in (_lsl, _duplicates, _frames, _models):
         yield from _guarded(check)
     yield from _port(port)
 
@@ -189,6 +189,26 @@ def _duplicates() -> Iterator[Finding]:
     yield Finding("ok", f"{len(found)} LSL streams on the network (`rtaffect streams`)")
 
 
+def _frames() -> Iterator[Finding]:
+    """Look at streams of fMRI, which no two senders describe alike: see docs/roi-stream.md."""
+    from rtaffect.sources.lsl_inlet import discover
+
+    for stream in (found for found in discover(1.0) if found.stype == "fMRI"):
+        lacks = []
+        if "acquisition.tr_s" not in stream.about:
+            lacks.append("acquisition/tr_s: nobody can tell whether its TR suits a model")
+        if not any(stream.ch_names):
+            lacks.append("channels/channel/label: regions are matched by their names")
+        if stream.sfreq > 0:
+            lacks.append("a nominal rate of 0 (irregular): others would move stamps that are right")
+        if lacks:
+            advice = "\n".join(f"It should declare {lack}" for lack in lacks)
+            yield Finding("warn", f"{stream} is not described as docs/roi-stream.md asks", advice)
+        else:
+            tr_s = stream.about["acquisition.tr_s"]
+            yield Finding("ok", f"{stream.name!r}: {stream.n_channels} regions, TR {tr_s} s")
+
+
 def _models() -> Iterator[Finding]:
     from rtaffect.bundle import load_bundle, shipped_bundles
     from rtaffect.decode.session import GraphRunner
@@ -200,7 +220,7 @@ def _models() -> Iterator[Finding]:
         bundle = load_bundle(path)
         runners = [
             GraphRunner(bundle.read_graph(graph), name=graph.file, provider="auto")
-            for _, graph in bundle.manifest.graphs
+            for graph in bundle.manifest.graphs.by_role.values()
         ]
         yield Finding("ok", f"{name}: files as signed, runs on {runners[0].provider}")
 

@@ -25,9 +25,9 @@ from rtaffect.signal.roi_cleaning import RoiCleaner, RunningNormaliser
 from rtaffect.signal.timeline import Break, Floats, TimelineCounts
 from rtaffect.signal.track import Track
 
-TR_KEY = "acquisition.tr_s"
+TR_KEY, REFERENCE_KEY = "acquisition.tr_s", "acquisition.time_reference"
 DETREND_KEY, DESPIKE_KEY = "processing.detrend", "processing.despike"
-"""Where a stream's description tells of the TR, and of what its sender has done already."""
+"""Where a stream's description tells of TR and stamps, and of what its sender has done already."""
 
 NOT_DONE = frozenset({"", "none", "no", "false"})
 
@@ -97,7 +97,8 @@ class AcquiredTrack(Track):
             if spec.normalise == "running"
             else None
         )
-        self._stamps = FrameStamps()
+        at_start = info.about.get(REFERENCE_KEY, "").strip().lower() == "start"
+        self._stamps = FrameStamps(shift_s=self._distance_s / 2 if at_start else 0.0)
         self._frames: deque[_Frame] = deque(maxlen=math.ceil(window_s / SHORTEST_TR_S) + 2)
         self._steps_s: deque[float] = deque(maxlen=16)
         self._n_in_run = 0

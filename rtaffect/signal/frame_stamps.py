@@ -10,9 +10,16 @@ N_MEASURED = 64
 
 
 class FrameStamps:
-    """Follows the stamps of one stream of frames."""
+    """Follows the stamps of one stream of frames.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    shift_s : float
+        How long after its stamp the time lies that a frame speaks of, in seconds.
+    """
+
+    def __init__(self, *, shift_s: float = 0.0) -> None:
+        self._shift_s = shift_s
         self.counts = TimelineCounts()
         self.t_newest = float("nan")
         self._clock = ClockMap()
@@ -40,7 +47,7 @@ class FrameStamps:
         Frames that are not are counted and passed over. One from the future has the stamp NaN: the
         sender's clock was set, and the offset that explains it is not known yet.
         """
-        stamps_s = self._clock.apply(chunk)
+        stamps_s = self._clock.apply(chunk) + self._shift_s
         self.counts.n_samples += len(stamps_s)
         for column, stamp_s in enumerate(stamps_s.tolist()):
             from_the_future = stamp_s > chunk.t_received + MAX_AHEAD_S

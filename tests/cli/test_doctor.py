@@ -4,8 +4,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from test_streams_and_init import stream
 from typer.testing import CliRunner
 
+from rtaffect.bundle import shipped_bundles
 from rtaffect.cli import doctor
 from rtaffect.cli.doctor import Finding
 from rtaffect.cli.main import app
@@ -57,6 +59,27 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_every_shipped_model_loads() -> None:
+    findings = list(doctor._models())
+    assert len(findings) == len(shipped_bundles())
+    assert {finding.state for finding in findings} == {"ok"}
+
+
+def test_frames_of_fmri_must_be_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = stream("fMRI", "good", sfreq=0.0, about={"acquisition.tr_s": "2.0"})
+    bad = stream("fMRI", "bad", sfreq=0.5, ch_names=())
+    found = [good, bad, stream("EEG", "amp")]
+    monkeypatch.setattr("rtaffect.sources.lsl_inlet.discover", lambda *_args, **_kwargs: found)
+    first, second = doctor._frames()
+    assert (first.state, first.what) == ("ok", "'good': 3 regions, TR 2.0 s")
+    assert second.state == "warn"
+    assert [line.split(":")[0] for line in second.advice.splitlines()] == [
+        "It should declare acquisition/tr_s",
+        "It should declare channels/channel/label",
+        "It should declare a nominal rate of 0 (irregular)",
+    ]
 
 
 @pytest.mark.integration
