@@ -95,6 +95,12 @@ def simulate(
             help="0 motion, 1 with means, 2 and 3 with voxels, 4 with both.",
         ),
     ] = 1,
+    scan_after: Annotated[
+        float,
+        typer.Option(
+            rich_help_panel=SCANNER, min=0.0, help="Scanning begins so many seconds after the EEG."
+        ),
+    ] = 10.0,
     unpaced: Annotated[
         bool,
         typer.Option(
@@ -135,8 +141,7 @@ def simulate(
     else:
         typer.echo(f"Sending {scan.name} by {scanner}.", err=True)
     participant = Participant(seed, coupling=coupling, session=session)
-    began_s = 10.0 if scanner is None else 0.0  # a scanner of ours scans from the start
-    magnet = MagnetSettings(tr_s=tr or 2.0, start_s=began_s) if mr else None
+    magnet = MagnetSettings(tr_s=tr or 2.0, start_s=scan_after) if mr else None
     sfreq = sfreq or (LEAST_SFREQ if mr else 512.0)
     if scanner is None:
         run_sender(
@@ -157,6 +162,7 @@ def simulate(
             to=to,
             scan=scan,
             tr_s=tr,
+            start_s=scan_after,
             labels=labels,
             afni_version=afni_version,
             paced=not unpaced,

@@ -41,6 +41,8 @@ class BoldSettings:
         How many regions of interest.
     tr_s : float
         Repetition time in seconds.
+    start_s : float
+        When the first volume begins, in seconds since the session's start.
     hrf : Hrf
         The response of the blood.
     hrf_delay_s : float
@@ -88,6 +90,7 @@ class BoldSettings:
 
     n_regions: int = 246
     tr_s: float = 2.0
+    start_s: float = 0.0
     hrf: Hrf = field(default_factory=Hrf)
     hrf_delay_s: float = 0.3
     coupling: float = 1.0
@@ -119,16 +122,17 @@ class BoldSettings:
     burst_s: float = 6.0
 
     def __post_init__(self) -> None:
-        if self.n_regions < 1 or not self.tr_s > 0 or not 0 <= self.memory < 1:
+        sound = self.n_regions >= 1 and self.tr_s > 0 and self.start_s >= 0
+        if not sound or not 0 <= self.memory < 1:
             msg = (
-                "A scan has n_regions >= 1, tr_s > 0 and memory in [0, 1), got "
-                f"{self.n_regions}, {self.tr_s} and {self.memory}."
+                "A scan has n_regions >= 1, tr_s > 0, start_s >= 0 and memory in [0, 1), got "
+                f"{self.n_regions}, {self.tr_s}, {self.start_s} and {self.memory}."
             )
             raise ValueError(msg)
 
 
 class SimulatedBold:
-    """The scan of one participant's session, which begins with its first volume.
+    """The scan of one participant's session.
 
     The truth is ``participant.course``; what a frame shows of it is what was felt some seconds
     before, as `BoldSettings.hrf` says.
@@ -167,7 +171,8 @@ class SimulatedBold:
 
     def times(self, start: int, stop: int) -> FloatArray:
         """Return the middles of volumes `start` to `stop`, in seconds since the session's start."""
-        times: FloatArray = (np.arange(start, stop, dtype=np.float64) + 0.5) * self.settings.tr_s
+        numbers = np.arange(start, stop, dtype=np.float64)
+        times: FloatArray = self.settings.start_s + (numbers + 0.5) * self.settings.tr_s
         return times
 
     def frames(self, start: int, stop: int) -> FloatArray:
@@ -212,7 +217,7 @@ class SimulatedBold:
 
     def _response(self, number: int) -> FloatArray:
         steps = np.arange(1 - len(self._weights), 1, dtype=np.float64)
-        t = (number + 0.5) * self.settings.tr_s + steps * self._step_s
+        t = self.times(number, number + 1) + steps * self._step_s
         felt = np.zeros((2, len(t)))
         now = t >= 0  # before the session nothing moves
         felt[:, now] = self._drive(t[now])
@@ -244,7 +249,7 @@ class SimulatedBold:
     def _noise(self, number: int) -> FloatArray:
         settings, n_regions = self.settings, self.settings.n_regions
         key = self.participant.key(Stream.BOLD_NOISE)
-        t = np.array([(number + 0.5) * settings.tr_s])
+        t = self.times(number, number + 1)
         drift = smooth_noise((*key, 1), n_regions, t, interval_s=settings.drift_s)[:, 0]
         waves = smooth_noise((*key, 2), _N_FACTORS, t, interval_s=8.0)[:, 0]
         noise = settings.drift * drift + settings.shared_noise * (self._brain.factors @ waves)
@@ -257,7 +262,7 @@ class SimulatedBold:
     def _physiology(self, number: int) -> FloatArray:
         settings, brain = self.settings, self._brain
         key = self.participant.key(Stream.BOLD_NOISE)
-        t = np.array([(number + 0.5) * settings.tr_s])
+        t = self.times(number, number + 1)
         wander = smooth_noise((*key, 3), 2, t, interval_s=5.0)[:, 0]
         rates = np.array([settings.breath_hz, settings.pulse_hz])
         phase = 2 * np.pi * rates * t[0] + wander + brain.phase  # (n_regions, 2)
@@ -269,7 +274,7 @@ class SimulatedBold:
     def _motion(self, number: int) -> FloatArray:
         settings = self.settings
         key = (*self.participant.key(Stream.HEAD_MOTION), 0)
-        t = np.array([(number + 0.5) * settings.tr_s])
+        t = self.times(number, number + 1)
         slow = smooth_noise(key, len(MOTION_NAMES), t, interval_s=settings.motion_s)[:, 0]
         motion: FloatArray = settings.motion_mm * slow
         for index in self._spikes_in(number):
@@ -277,7 +282,7 @@ class SimulatedBold:
         return motion
 
     def _spikes_in(self, number: int) -> list[int]:
-        start = number * self.settings.tr_s
+        start = self.settings.start_s + number * self.settings.tr_s
         found = self._spikes.near(start, start + self.settings.tr_s, lasting_s=0.0)
         return [index for _, index in found]
 

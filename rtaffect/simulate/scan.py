@@ -60,14 +60,15 @@ class SimulatedScan:
     painted : PaintedBold
         Its volumes.
     duration_s : float
-        Length in seconds.
+        Length of the session in seconds.
     """
 
     def __init__(self, painted: PaintedBold, duration_s: float = math.inf) -> None:
         self._painted = painted
         self._bold: SimulatedBold = painted.bold
         self.tr_s = self._bold.settings.tr_s
-        self.n_volumes: float = duration_s // self.tr_s if duration_s < math.inf else math.inf
+        scanned_s = max(0.0, duration_s - self._bold.settings.start_s)
+        self.n_volumes: float = scanned_s // self.tr_s if scanned_s < math.inf else math.inf
         self.affine = painted.parcellation.affine
         self.labels: npt.NDArray[np.int16] | None = painted.parcellation.labels
         self.ch_names = self._bold.ch_names

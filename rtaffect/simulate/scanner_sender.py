@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event as StopEvent
 from typing import Literal, get_args
@@ -42,6 +42,9 @@ class ScannerPlan:
         NIfTI file or table of regions to send; None scans the simulated participant.
     tr_s : float or None
         Repetition time in seconds; None is the file's, or the simulation's.
+    start_s : float
+        When scanning begins, in seconds after EEG and face of the simulated participant: who is to
+        hear the first pulse has to be there by then.
     labels : Path or None
         Where the label image of simulated volumes is written first.
     afni_version : int
@@ -58,6 +61,7 @@ class ScannerPlan:
     to: str = ""
     scan: Path | None = None
     tr_s: float | None = None
+    start_s: float = 10.0
     labels: Path | None = None
     afni_version: int = 1
     paced: bool = True
@@ -142,7 +146,9 @@ def run_scanned(
             msg = "Only simulated volumes have a label image to write: leave --labels out."
             raise ConfigError(msg)
         return _run(plan, open_scan(plan.scan, tr_s=plan.tr_s), stop, clock() + LEAD_S, clock)
-    settings = BoldSettings() if plan.tr_s is None else BoldSettings(tr_s=plan.tr_s)
+    settings = BoldSettings(start_s=plan.start_s)
+    if plan.tr_s is not None:
+        settings = replace(settings, tr_s=plan.tr_s)
     painted = PaintedBold(SimulatedBold(participant, settings))
     if plan.labels is not None:
         painted.parcellation.write(plan.labels)
@@ -152,7 +158,8 @@ def run_scanned(
 
     def scan() -> None:
         try:
-            n_sent.append(_run(plan, SimulatedScan(painted, duration_s), stop, t_start, clock))
+            scanned = SimulatedScan(painted, duration_s)
+            n_sent.append(_run(plan, scanned, stop, t_start + plan.start_s, clock))
         except BaseException as error:  # noqa: BLE001 - raised below, by the thread that is asked
             failed.append(error)
             stop.set()
@@ -171,7 +178,7 @@ def run_scanned(
             magnet=magnet,
             clock=clock,
             t_start=t_start,
-            pulses_s=settings.tr_s,
+            scan=settings,
         )
     except BaseException:
         stop.set()

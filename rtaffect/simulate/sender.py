@@ -13,6 +13,7 @@ from rtaffect.core.clock import Clock
 from rtaffect.core.errors import ConfigError
 from rtaffect.core.streams import Chunk, Event, StreamEvent, StreamInfo, StreamState
 from rtaffect.publish.lsl import LslSender
+from rtaffect.simulate.bold import BoldSettings
 from rtaffect.simulate.fault import Fault
 from rtaffect.simulate.mr import VOLUME_MARKER, MagnetSettings
 from rtaffect.simulate.participant import Participant
@@ -44,7 +45,7 @@ def run_sender(
     magnet: MagnetSettings | None = None,
     clock: Clock = local_clock,
     t_start: float | None = None,
-    pulses_s: float | None = None,
+    scan: BoldSettings | None = None,
 ) -> None:
     """Send EEG, face, markers and the truth until the session or the caller's patience ends.
 
@@ -78,8 +79,8 @@ def run_sender(
         LSL's clock.
     t_start : float or None
         When the session begins on that clock; None is as soon as the outlets are open.
-    pulses_s : float or None
-        The person lies in a scanner with this repetition time, whose pulses are sent, too.
+    scan : BoldSettings or None
+        The person lies in a scanner, whose pulses are sent, too.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def run_sender(
         magnet=magnet,
     )
     also = {"truth": _truth_info()}
-    if pulses_s is not None:
+    if scan is not None:
         also["pulses"] = _pulse_info()
     infos = {
         modality: replace(info, name=f"{name} {info.stype}", source_id=f"{prefix}-{modality}")
@@ -111,7 +112,7 @@ def run_sender(
     }
     senders = {modality: LslSender([info]) for modality, info in infos.items()}
     try:
-        for event in _everything(source, participant, duration_s, t_start, pulses_s):
+        for event in _everything(source, participant, duration_s, t_start, scan):
             due = t_start + (event.t_received - t_start) / speed
             if stop.wait(max(0.0, due - clock())):
                 return
@@ -133,18 +134,18 @@ def _everything(
     participant: Participant,
     duration_s: float,
     t_start: float,
-    pulses_s: float | None,
+    scan: BoldSettings | None,
 ) -> Iterator[Event]:
     lanes = [source.events(), _truth(participant, duration_s, t_start)]
-    if pulses_s is not None:
-        lanes.append(_pulses(pulses_s, duration_s, t_start))
+    if scan is not None:
+        lanes.append(_pulses(scan, duration_s, t_start))
     return heapq.merge(*lanes, key=lambda event: event.t_received)
 
 
-def _pulses(tr_s: float, duration_s: float, t_start: float) -> Iterator[Event]:
+def _pulses(scan: BoldSettings, duration_s: float, t_start: float) -> Iterator[Event]:
     number = 0
-    while (number + 1) * tr_s <= duration_s:
-        stamp = np.array([t_start + number * tr_s])
+    while scan.start_s + (number + 1) * scan.tr_s <= duration_s:
+        stamp = np.array([t_start + scan.start_s + number * scan.tr_s])
         yield Chunk("pulses", np.array([[VOLUME_MARKER]], dtype=object), stamp, float(stamp[0]))
         number += 1
 

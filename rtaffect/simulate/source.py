@@ -288,9 +288,10 @@ class SimulatedSource:
     def _acquired(self, settings: BoldSettings) -> Iterator[tuple[int, FloatArray, float]]:
         """Yield number, stamp and arrival of every volume that is whole within the session."""
         key = (*self.participant.key(Stream.ARRIVAL), 2)
-        number, latest = 0, self.t_start + settings.burst_s
-        while (number + 1) * settings.tr_s <= self.duration_s:
-            stamp = self.t_start + (number + 0.5) * settings.tr_s
+        t_start = self.t_start + settings.start_s
+        number, latest = 0, t_start + settings.burst_s
+        while settings.start_s + (number + 1) * settings.tr_s <= self.duration_s:
+            stamp = t_start + (number + 0.5) * settings.tr_s
             jitter_s = generator(key, number).uniform(0.0, settings.delay_jitter_s)
             latest = max(latest, stamp + settings.delay_s + jitter_s)
             yield number, np.array([stamp - self._clock_offset_s]), latest

@@ -39,8 +39,9 @@ def test_a_table_leaves_as_files(tmp_path: Path) -> None:
 def test_a_participant_lies_in_a_scanner(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     said = simulate(
-        "--scanner", "dicom", "--to", str(tmp_path / "out"), "--duration", "3", "--tr", "1",
-        "--labels", str(tmp_path / "labels.nii.gz"), "--unpaced", "--sfreq", "128", "--seed", "9",
+        "--scanner", "dicom", "--to", str(tmp_path / "out"), "--duration", "4", "--tr", "1",
+        "--scan-after", "1", "--labels", str(tmp_path / "labels.nii.gz"), "--unpaced",
+        "--sfreq", "128", "--seed", "9",
         "--source-id", f"scan-{tmp_path.name}",
     )  # fmt: skip
     assert "3 volumes left" in said

@@ -159,6 +159,16 @@ def test_a_scan_arrives_late_and_in_a_burst_at_the_start() -> None:
         assert np.array_equal(volume.data[:, 0].reshape(volume.shape), expected)
 
 
+def test_a_scan_that_begins_later_shows_the_same_brain() -> None:
+    later = SimulatedBold(Participant(4), replace(QUIET, start_s=20.0))
+    np.testing.assert_allclose(later.times(0, 3), [21.0, 23.0, 25.0])
+    frames = SimulatedBold(Participant(4), QUIET).frames(10, 30)
+    np.testing.assert_allclose(later.frames(0, 20), frames, rtol=1e-12)
+    source = SimulatedSource(Participant(4), 27.0, sfreq=128, bold=replace(QUIET, start_s=20.0))
+    chunks = [e for e in source.events() if isinstance(e, Chunk) and e.modality == "roi"]
+    assert [chunk.stamps_s[0] for chunk in chunks] == [1021.0, 1023.0, 1025.0]
+
+
 def test_volumes_need_a_scan() -> None:
     with pytest.raises(ValueError, match="give bold"):
         SimulatedSource(Participant(1), 5.0, parcellation=GRID)
