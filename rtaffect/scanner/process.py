@@ -1,5 +1,6 @@
 """The scanner process: what comes in is put in order, made into frames, and sent."""
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from rtaffect.scanner.policy import Policy
 from rtaffect.scanner.regions import named_regions, open_mean_maker
 from rtaffect.scanner.stages import Stage, Stages
 from rtaffect.scanner.timing import Stamper, TimeSource
+
+logger = logging.getLogger(__name__)
 
 LOOK_S = 0.1
 """The longest time in the input's hands before the process looks whether to end."""
@@ -289,6 +292,7 @@ class ScannerProcess:
 
     def _send_health(self) -> None:
         self._t_health = now = self._clock()
+        logger.info("health: %s", "; ".join(self.stages.lines()) or "nothing came yet")
         self._say(
             "health",
             now,

@@ -253,6 +253,28 @@ def test_pulses_on_a_marker_stream_stamp_the_volumes(source_id: str, tmp_path: P
         assert process.returncode == 0
 
 
+def test_whole_volumes_go_out_without_any_regions(source_id: str, tmp_path: Path) -> None:
+    address, volumes = free_address(), free_address()
+    settings = {
+        "input": {"kind": "pyneal", "address": address},
+        "labels": None,
+        "volumes": volumes,
+        "source_id": source_id,
+    }
+    with running(tmp_path, settings), zmq.Context() as context, ExitStack() as stack:
+        inlet(f"{source_id}-meta")
+        assert not pylsl.resolve_byprop("source_id", source_id, timeout=1.0)
+        subscriber = stack.enter_context(context.socket(zmq.SUB))
+        subscriber.linger, subscriber.rcvtimeo = 0, int(1000 * PATIENCE_S)
+        subscriber.subscribe(b"volume/")
+        subscriber.connect(volumes)
+        with Sender(address) as sender:
+            sender.send(0, a_volume(0))
+            _, header, voxels = subscriber.recv_multipart()
+    assert json.loads(header)["shape"] == list(SHAPE)
+    np.testing.assert_array_equal(np.frombuffer(voxels).reshape(SHAPE), a_volume(0))
+
+
 def test_means_of_another_tool_keep_names_and_stamps(source_id: str, tmp_path: Path) -> None:
     info = pylsl.StreamInfo("theirs", "fMRI", 2, 0.0, pylsl.cf_float32, f"{source_id}-theirs")
     channels = info.desc().append_child("channels")
