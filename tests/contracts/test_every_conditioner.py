@@ -151,16 +151,22 @@ def frame_track() -> Step:
 
 
 def cleaned() -> Step:
-    """Each sample is a frame, each channel a region."""
-    cleaner = RoiCleaner(N_CHANNELS, CleaningSpec(window_s=0.06))
+    """The first sample of each block is a frame, each channel a region."""
+    cleaner = RoiCleaner(N_CHANNELS, CleaningSpec(window_s=0.5))
     stamps_of = Stamps()
 
     def run(samples: np.ndarray) -> np.ndarray:
-        pairs = zip(samples.T, stamps_of(samples).tolist(), strict=True)
+        data, stamps = firsts_of_blocks(samples, stamps_of(samples))
+        pairs = zip(data.T, stamps.tolist(), strict=True)
         frames = [cleaner.push(frame, stamp_s=stamp_s) for frame, stamp_s in pairs]
         return np.array(frames).reshape(-1, N_CHANNELS).T
 
     return Step(run=run, state=(cleaner,), any_cut=True, reset=cleaner.reset)
+
+
+def firsts_of_blocks(samples: np.ndarray, stamps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first = np.round(stamps * SFREQ) % N_BLOCK == 0
+    return samples[:, first], stamps[first]
 
 
 def normalised() -> Step:
@@ -184,15 +190,16 @@ def regridded() -> Step:
 
 
 def acquired_track() -> Step:
-    """Each sample is a frame, which closes a window; out comes the window's last sample."""
+    """The first sample of each block is a frame; out comes the last sample of its window."""
     info = StreamInfo(modality="roi", name="scanner", stype="fMRI", ch_names=EEG_15, sfreq=0.0)
-    spec = RoiSpec(ch_names=EEG_15[::-1], sfreq=64.0, cleaning=CleaningSpec(window_s=0.06))
-    track = AcquiredTrack(spec, info, window_s=0.0625, hop_s=1 / SFREQ)
+    spec = RoiSpec(ch_names=EEG_15[::-1], sfreq=16.0, cleaning=CleaningSpec(window_s=0.5))
+    track = AcquiredTrack(spec, info, window_s=0.25, hop_s=1 / BLOCKS_PER_S)
     stamps_of = Stamps()
 
     def run(samples: np.ndarray) -> np.ndarray:
-        chunk = Chunk("roi", samples, stamps_of(samples), stamps_of.now)
-        last = [track.window(track.t_newest, silent=False).data[:, -1] for _ in track.push(chunk)]
+        data, stamps = firsts_of_blocks(samples, stamps_of(samples))
+        pushed = track.push(Chunk("roi", data, stamps, stamps_of.now))
+        last = [track.window(track.t_newest, silent=False).data[:, -1] for _ in pushed]
         return np.array(last).reshape(-1, N_CHANNELS).T
 
     return Step(run=run, state=(track,), any_cut=True)
