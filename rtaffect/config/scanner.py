@@ -149,8 +149,8 @@ class ScannerSettings(Settings):
         default=None,
         ge=0.1,
         le=10.0,
-        description="repetition time in seconds; with it the stream is there before the first "
-        "volume",
+        description="repetition time in seconds, 0.1 to 10; with it the stream is there before "
+        "the first volume",
     )
     volumes: str | None = Field(
         default=None,
