@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,22 +27,24 @@ SEED = 90_001
 """The demo's participant: seeds from 1000 on are never trained on."""
 
 START_S = 20.0
+LOOK_S = 0.1
 REFRESH_HZ = 10
 
 
 def demo(
     duration: Annotated[
         float, typer.Option(min=30.0, max=600.0, help="Length of the session in seconds.")
-    ] = 70.0,
+    ] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Who is simulated.")] = SEED,
 ) -> None:
     """See it work: a simulated participant is decoded live, with the truth beside the estimates.
 
     Example: rtaffect demo
 
-    Three processes, as in a lab: a sender (LSL), the decoder (LSL in, ZeroMQ out), and this view,
-    which subscribes like any other application. It ends by itself with a summary; Ctrl-C ends it
-    at any time.
+    Four processes, as in a lab: a sender of EEG and face (LSL) and of volumes (as Pyneal's scanner
+    side), the scanner process that makes regions of them, the decoder (LSL in, ZeroMQ out), and
+    this view, which subscribes like any other application. It ends by itself with a summary; Ctrl-C
+    ends it at any time.
     """
     from rtaffect.cli.demo_summary import tell_agreement
     from rtaffect.cli.running import tell
@@ -51,14 +53,17 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="rtaffect-demo-") as folder, _interruptible() as stop:
         tell(f"Starting simulated participant {seed} and the decoder ...")
         source_id = f"rtaffect-demo-{os.getpid()}"
-        address = f"tcp://127.0.0.1:{_free_port()}"
+        address, scanner = (f"tcp://127.0.0.1:{port}" for port in _free_ports(2))
+        labels = Path(folder) / "labels.nii.gz"
         session = Path(folder) / "session.yaml"
-        session.write_text(_session(source_id, address), encoding="utf-8")
+        session.write_text(_session(source_id, address, scanner, labels), encoding="utf-8")
         sender = ["simulate", "--seed", str(seed), "--source-id", source_id]
+        sender += ["--scanner", "pyneal", "--to", scanner, "--labels", str(labels)]
         with (
             _child(
                 [*sender, "--duration", f"{duration + START_S:g}"], Path(folder) / "simulate.log"
-            ),
+            ) as participant,
+            _written(labels, participant, stop),
             _child(
                 ["live", str(session), "--quiet", "--duration", f"{duration:g}"],
                 Path(folder) / "live.log",
@@ -146,26 +151,51 @@ def _take_truth(inlet: "Inlet", seen: "Seen", view: "View") -> None:
         view.truth = {"valence": float(data[0, -1]), "arousal": float(data[1, -1])}
 
 
-def _session(source_id: str, address: str) -> str:
-    from rtaffect.cli.demo_summary import BUNDLE
+def _session(source_id: str, address: str, scanner: str, labels: Path) -> str:
+    from rtaffect.cli.demo_summary import BUNDLES
     from rtaffect.config import Session, dump_session
+    from rtaffect.simulate.scanner_link import DELAY_S
 
-    streams = {m: {"source_id": f"{source_id}-{m}"} for m in ("eeg", "face", "markers")}
+    streams = {m: {"source_id": f"{source_id}-{m}"} for m in ("eeg", "face", "markers", "roi")}
     session = Session.model_validate(
         {
             "streams": streams,
-            "decoders": ({"bundle": BUNDLE},),
+            "decoders": tuple({"bundle": bundle, "name": name} for name, bundle in BUNDLES.items()),
+            "mr": "corrected",  # what is simulated is EEG as it is behind the correction
+            "scanner": {
+                "input": {"kind": "pyneal", "address": scanner},
+                "labels": {"image": str(labels), "names": "brainnetome"},
+                "time": {"kind": "arrival", "delay_s": DELAY_S},
+                "tr_s": 2.0,
+                "start": True,
+                "simulated": True,
+                "source_id": f"{source_id}-roi",
+            },
             "publish": {"address": address, "lsl": False},
         }
     )
     return dump_session(session)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_ports(n: int) -> list[int]:
+    """Return ports that were free, and differ."""
+    with ExitStack() as probes:
+        ports: list[int] = []
+        for _ in range(n):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
+        return ports
+
+
+@contextmanager
+def _written(
+    path: Path, writer: "subprocess.Popen[bytes]", stop: threading.Event
+) -> Iterator[None]:
+    """Wait until a child has written a file, or ended, or somebody ends the demo."""
+    while not path.exists() and writer.poll() is None and not stop.wait(LOOK_S):
+        pass
+    yield
 
 
 @contextmanager

@@ -1,5 +1,6 @@
-"""The demo: three processes, a summary, and nobody left behind."""
+"""The demo: four processes, a summary, and nobody left behind."""
 
+import itertools
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-DEMO = [sys.executable, "-m", "rtaffect", "demo", "--duration", "30"]
+DEMO = [sys.executable, "-m", "rtaffect", "demo", "--duration", "45"]
 
 
 def start() -> "subprocess.Popen[str]":
@@ -37,12 +38,14 @@ def descendants(process: "subprocess.Popen[str]", n: int) -> list[psutil.Process
 
 def test_the_demo_ends_by_itself_with_a_summary() -> None:
     demo = start()
-    children = descendants(demo, 2)
+    children = descendants(demo, 3)
     output, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, output
-    for target in ("valence", "arousal"):
+    names = ("eeg-face", "fmri", "fused-latest", "fused-aligned")
+    for name, target in itertools.product(names, ("valence", "arousal")):
         row = re.search(
-            rf"{target}\s+([+-]\d\.\d\d)\s+(\d+)%\s+(\d+)\s+(\d+)\s+([+-]\d\.\d\d)", output
+            rf"{name}\s+{target}\s+([+-]\d\.\d\d)\s+(\d+)%\s+(\d+)\s+(\d+)\s+([+-]\d\.\d\d)",
+            output,
         )
         assert row, output
         assert -1 <= float(row[1]) <= 1
@@ -51,12 +54,14 @@ def test_the_demo_ends_by_itself_with_a_summary() -> None:
     assert latency, output
     assert 0 < float(latency[1]) <= float(latency[2])
     assert int(latency[3]) > 80
-    assert "gaps seen: eeg 0" in " ".join(output.split())
+    gaps = re.search(r"gaps seen: eeg 0, face \d+, roi (\d+)", " ".join(output.split()))
+    assert gaps, output
+    assert int(gaps[1]) == 0
     assert not [child for child in children if child.is_running()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("n_children", [1, 2])
+@pytest.mark.parametrize("n_children", [1, 3])
 def test_an_interrupted_demo_leaves_no_process_behind(number: int, n_children: int) -> None:
     demo = start()
     children = descendants(demo, n_children)
