@@ -284,7 +284,7 @@ def test_a_recording_is_named_after_its_start() -> None:
 
 
 def test_every_modality_has_a_type() -> None:
-    assert set(STREAM_TYPES) == {"eeg", "face", "roi", "markers"}
+    assert set(STREAM_TYPES) == {"eeg", "face", "roi", "roi_meta", "markers"}
 
 
 def test_a_recording_is_told_no_path_key_or_address(tmp_path: Path) -> None:
