@@ -11,13 +11,15 @@ from typing import Literal
 import numpy as np
 
 from offline.datasets.array_source import ArraySource
-from offline.datasets.contract import About, Finding, Floats, Label, Recording
+from offline.datasets.contract import About, Finding, Label, Recording
 from offline.datasets.digests import file_digest
 from offline.datasets.frames import in_all, roi_source
-from offline.datasets.portrayed import TR_S, PortrayedSettings, portrayed
+from offline.datasets.portrayed import PortrayedSettings, portrayed
 from offline.datasets.studyforrest_labels import RUN_STARTS_S, Annotation, read_annotations
 from offline.datasets.tables import read_table
 from offline.errors import DataError
+from rtaffect.core.errors import RecordingError
+from rtaffect.sources.roi_table import RoiTable, read_roi_table, region_names
 
 ABOUT = About(
     kind="studyforrest",
@@ -40,15 +42,6 @@ ABOUT = About(
 
 _READER = 2  # of what a subject's numbers depend on: count up where this reader changes them
 _FILE = re.compile(r"(sub-[A-Za-z0-9]+)_task-avmovie_run-(\d+)_bold\.csv")
-_ABOUT_STREAM = {
-    "acquisition.tr_s": "2.0",
-    "acquisition.time_reference": "mid",
-    "atlas.name": "Shen 2013",
-    "processing.motion_correction": "regressed out, offline",
-    "processing.detrend": "offline",
-    "processing.normalisation": "z-score over the whole run",
-    "processing.causal": "0",
-}
 _EMPTY_COLUMNS = ("e_anger/rage", "e_fears_confirmed", "e_happy-for", "e_pity/compassion")
 
 
@@ -212,9 +205,14 @@ class StudyForrest:
 
 
 def _open(run: _Run) -> ArraySource:
-    names, frames = _read_frames(run.path)
-    stamps = RUN_STARTS_S[run.number] + (np.arange(len(frames)) + 0.5) * TR_S
-    return roi_source(frames.T, stamps, name="studyforrest", ch_names=names, about=_ABOUT_STREAM)
+    table = _read_frames(run.path)
+    return roi_source(
+        table.data,
+        RUN_STARTS_S[run.number] + table.stamps_s,
+        name="studyforrest",
+        ch_names=table.ch_names,
+        about=table.about,
+    )
 
 
 @lru_cache(maxsize=8)
@@ -237,18 +235,9 @@ def _find_runs(folder: Path) -> tuple[_Run, ...]:
 def _region_names(path: Path) -> tuple[str, ...]:
     """Return the regions of a file, each called after its label: ``"shen-012"``."""
     try:
-        with path.open(encoding="utf-8") as file:
-            labels = file.readline().strip().split(",")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {error}."
-        raise DataError(msg) from error
-    if len(set(labels)) < len(labels) or not all(label.strip().isdecimal() for label in labels):
-        msg = (
-            f"{path} must begin with the regions' labels, whole numbers that differ, separated by "
-            f"commas; got {','.join(labels)[:60]}."
-        )
-        raise DataError(msg)
-    return tuple(f"shen-{int(label):03d}" for label in labels)
+        return region_names(path)
+    except RecordingError as error:
+        raise DataError(str(error)) from error
 
 
 @lru_cache(maxsize=256)
@@ -257,18 +246,13 @@ def _count_frames(path: Path) -> int:
         return sum(1 for line in file if line.strip()) - 1
 
 
-def _read_frames(path: Path) -> tuple[tuple[str, ...], Floats]:
-    """Return the regions, and frames of shape (n_frames, n_regions)."""
-    names = _region_names(path)
+def _read_frames(path: Path) -> RoiTable:
     try:
-        frames = np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float64, ndmin=2)
-    except (OSError, ValueError) as error:
-        msg = f"{path} must hold numbers separated by commas below its first line: {error}."
-        raise DataError(msg) from error
-    if frames.shape[1] != len(names) or not np.isfinite(frames).all():
-        msg = (
-            f"{path} must have {len(names)} finite numbers a row, one for each label in its first "
-            f"line; got {frames.shape[1]}, {int((~np.isfinite(frames)).sum())} not finite."
-        )
+        table = read_roi_table(path)
+    except RecordingError as error:
+        raise DataError(str(error)) from error
+    if not np.isfinite(table.data).all():
+        n_missing = int((~np.isfinite(table.data)).sum())
+        msg = f"{path} must hold finite numbers, got {n_missing} that are none."
         raise DataError(msg)
-    return names, frames
+    return table

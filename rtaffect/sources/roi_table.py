@@ -18,7 +18,7 @@ from rtaffect.core.errors import RecordingError
 from rtaffect.core.spec_checks import MAX_VALUES
 from rtaffect.core.streams import Event
 from rtaffect.sources.recorded import RecordedStream, plain_events
-from rtaffect.sources.roi_declared import declared, is_declared, sidecar_of
+from rtaffect.sources.roi_declared import Declared, declared, is_declared, sidecar_of
 
 TIME_COLUMN = "t_s"
 MISSING = frozenset({"", "n/a", "na", "nan"})
@@ -144,16 +144,8 @@ def read_roi_table(path: Path, *, tr_s: float | None = None) -> RoiTable:
     """
     header, rows = _read(path)
     told = declared(path, header)
-    if unknown := sorted(set(told.regions) - set(header)):
-        msg = (
-            f"{sidecar_of(path)}: Regions must name columns of {path.name}; {unknown[0]!r} is none."
-        )
-        raise RecordingError(msg)
+    names = _names(path, header, told)
     is_region = np.array([name != TIME_COLUMN for name in header])
-    names = tuple(told.regions.get(name, name) for name in header if name != TIME_COLUMN)
-    if not names or "" in names or len(set(names)) < len(names):
-        msg = f"{path} must name each region once in its first line, got {', '.join(names)[:80]!r}."
-        raise RecordingError(msg)
     tr_s = _checked_tr(path, told.tr_s if tr_s is None else tr_s)
     if TIME_COLUMN in header:
         stamps_s = rows[:, header.index(TIME_COLUMN)]
@@ -178,6 +170,31 @@ def read_roi_table(path: Path, *, tr_s: float | None = None) -> RoiTable:
         stamps_s=stamps_s,
         about=about,
     )
+
+
+def region_names(path: Path) -> tuple[str, ...]:
+    """Return the regions of a table, in the order of the columns, without reading its frames.
+
+    Raises
+    ------
+    RecordingError
+        It names none, or one twice.
+    """
+    header = _header(path)
+    return _names(path, header, declared(path, header))
+
+
+def _names(path: Path, header: list[str], told: Declared) -> tuple[str, ...]:
+    if unknown := sorted(set(told.regions) - set(header)):
+        msg = (
+            f"{sidecar_of(path)}: Regions must name columns of {path.name}; {unknown[0]!r} is none."
+        )
+        raise RecordingError(msg)
+    names = tuple(told.regions.get(name, name) for name in header if name != TIME_COLUMN)
+    if not names or "" in names or len(set(names)) < len(names):
+        msg = f"{path} must name each region once in its first line, got {', '.join(names)[:80]!r}."
+        raise RecordingError(msg)
+    return names
 
 
 def _read(path: Path) -> tuple[list[str], npt.NDArray[np.float64]]:
@@ -231,7 +248,8 @@ def _number(cell: str, where: str) -> float:
 def _header(path: Path) -> list[str]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return [name.strip() for name in next(csv.reader(file), [])]
+            reader = csv.reader(file, delimiter=_delimiter(path))
+            return [name.strip() for name in next(reader, [])]
     except (UnicodeDecodeError, csv.Error):
         return []
 

@@ -180,8 +180,11 @@ def read_everything(settings: StudyForrestSettings) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda text: text.replace("1,", "1,1,", 1), "whole numbers that differ"),
-        (lambda text: text.replace(text.splitlines()[3], "nan," + text.splitlines()[3]), "numbers"),
+        (lambda text: text.replace("1,", "1,1,", 1), "as many as regions in the first line"),
+        (
+            lambda text: text.replace(text.splitlines()[3], "nan," + text.splitlines()[3]),
+            "as many as",
+        ),
         (lambda text: "\n".join(text.splitlines()[:-1]) + "\n", "must have a frame for every 2 s"),
     ],
 )
