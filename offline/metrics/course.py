@@ -85,10 +85,9 @@ def correlation_within(seeds: Sequence[Predictions], *, seed: int) -> Metric | N
     if not has_order(grid):
         return None
     known = grid.label != NO_CLASS
-    row = np.nonzero(known)[0]
     each = []
     for expected in grid.expected:
-        sums = correlation_sums(expected[known], grid.value[known], row, len(grid.subject))
+        sums = correlation_sums(expected, grid.value, known)
         each.append(by_subject_means(correlations(sums), grid.subject))
     by_subject = np.mean(each, axis=0)
     own = by_subject[np.isfinite(by_subject)]
@@ -128,7 +127,8 @@ def shifted_nulls(
     if (grid.length < 2 * least).any():
         return {}
     rng = np.random.default_rng(seed)
-    true = _scores(grid, grid.label, grid.value)
+    ordered = has_order(grid)
+    true = _scores(grid, grid.label, grid.value, ordered=ordered)
     draws: dict[str, list[float]] = {name: [] for name in true}
     columns = np.arange(grid.label.shape[1])
     for _ in range(N_SHIFTS):
@@ -138,29 +138,31 @@ def shifted_nulls(
         inside = columns < grid.length[:, None]
         label = np.where(inside, np.take_along_axis(grid.label, place, axis=1), NO_CLASS)
         value = np.take_along_axis(grid.value, place, axis=1)
-        for name, score in _scores(grid, label, value).items():
+        for name, score in _scores(grid, label, value, ordered=ordered).items():
             draws[name].append(score)
-    return {name: _null(true[name], np.array(found)) for name, found in draws.items()}
+    return {
+        name: _null(true[name], np.array(found))
+        for name, found in draws.items()
+        if np.isfinite([true[name], *found]).all()
+    }
 
 
-def _scores(grid: Grid, label: Ints, value: Floats) -> dict[str, float]:
+def _scores(grid: Grid, label: Ints, value: Floats, *, ordered: bool) -> dict[str, float]:
     """Return the scores of the answers against some labels, the mean over seeds."""
     known = (label != NO_CLASS) & np.isfinite(grid.expected[0])
     accuracy, correlation = [], []
-    is_ordered = has_order(grid)
     for said, expected in zip(grid.said, grid.expected, strict=True):
         place = label[known] * grid.n_classes + said[known]
         counts = np.bincount(place, minlength=grid.n_classes**2).astype(np.float64)
         table = counts.reshape(grid.n_classes, grid.n_classes)
         accuracy.append(float(class_scores(table)["balanced_accuracy"]))
-        if is_ordered:
-            sums = correlation_sums(
-                expected[known], value[known], np.nonzero(known)[0], len(grid.subject)
-            )
+        if ordered:
+            sums = correlation_sums(expected, value, known)
             by_subject = by_subject_means(correlations(sums), grid.subject)
-            correlation.append(float(np.nanmean(by_subject)))
+            own = by_subject[np.isfinite(by_subject)]
+            correlation.append(float(own.mean()) if len(own) else np.nan)
     scores = {"balanced_accuracy": float(np.mean(accuracy))}
-    return scores | ({WITHIN: float(np.mean(correlation))} if is_ordered else {})
+    return scores | ({WITHIN: float(np.mean(correlation))} if ordered else {})
 
 
 def _null(true: float, draws: Floats) -> ShiftedNull:

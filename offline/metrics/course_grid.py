@@ -16,8 +16,6 @@ WITHIN = "correlation_within_trials"
 """Of the expected class with the true value, in each trial by itself: the mean over a subject's
 trials, then over subjects. What differs from one trial to the next does not count."""
 
-_N_SUMS = 6  # weight, x, y, xx, yy, xy
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
@@ -112,11 +110,19 @@ def by_subject_means(correlations: Floats, subject: Ints) -> Floats:
     return np.where(n_known > 0, total / np.maximum(n_known, 1), np.nan)
 
 
-def correlation_sums(x: Floats, y: Floats, row: Ints, n_rows: int) -> Floats:
-    """Return what a correlation needs, shape (n_rows, 6)."""
-    found = np.zeros((n_rows, _N_SUMS))
-    np.add.at(found, row, np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1))
-    return found
+def correlation_sums(x: Floats, y: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    """Return what correlations along the last axis need, shape (..., 6).
+
+    Parameters
+    ----------
+    x, y : ndarray
+        Of any shape, alike.
+    known : ndarray of bool
+        What counts, of that shape.
+    """
+    x, y = np.where(known, x, 0.0), np.where(known, y, 0.0)
+    terms = (known.astype(np.float64), x, y, x * x, y * y, x * y)
+    return np.stack([term.sum(axis=-1) for term in terms], axis=-1)
 
 
 def correlations(sums: Floats) -> Floats:

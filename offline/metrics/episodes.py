@@ -13,7 +13,6 @@ from offline.items import NO_CLASS
 from offline.metrics.course_grid import (
     WITHIN,
     Grid,
-    correlation_sums,
     correlations,
     has_order,
     lay_out,
@@ -117,9 +116,11 @@ def _sums_by_episode(
     if not has_order(grid):
         return shaped, None
     own = row * n_episodes + episode[row, column]
-    n_own = len(grid.subject) * n_episodes
-    sums = correlation_sums(expected[row, column], grid.value[row, column], own, n_own)
-    return shaped, sums.reshape(len(grid.subject), n_episodes, -1)
+    x, y = expected[row, column], grid.value[row, column]
+    shape = (len(grid.subject), n_episodes)
+    terms = (np.ones_like(x), x, y, x * x, y * y, x * y)  # as of `correlation_sums`
+    sums = [np.bincount(own, term, minlength=shape[0] * shape[1]) for term in terms]
+    return shaped, np.stack(sums, axis=-1).reshape(*shape, -1).astype(np.float64)
 
 
 def _weighted(
