@@ -41,7 +41,7 @@ def scanner(
 
     settings = read_settings(session, ScannerFile).scanner
     stop, line = threading.Event(), ScannerLine()
-    with ExitStack() as open_things, _stopped_by_signals(stop):
+    with ExitStack() as open_things:
         source = open_things.enter_context(open_input(settings.input, local_clock))
         process = ScannerProcess(
             settings,
@@ -52,6 +52,7 @@ def scanner(
             volumes=_open_volumes(settings, local_clock, open_things),
         )
         open_things.callback(process.close)
+        open_things.enter_context(_stopped_by_signals(stop))
         line.tell(f"Ready: {_ways_out(settings)}. Ctrl-C ends.")
         timer = threading.Timer(duration or 0.0, stop.set)
         timer.daemon = True
