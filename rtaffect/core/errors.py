@@ -13,6 +13,7 @@
     ├── InferenceError    the model runtime refused a graph or an input
     ├── WireError         a message, or what a subscriber connects with, is not valid
     ├── ScannerError      what the scanner's side sent, or the way in itself, is not usable
+    ├── FaceError         the camera, or the networks that find a face, are not to be had
     └── PublishError      an address cannot be bound, or may not be without keys
 
 A message says what must hold, what was got, and what to do. Foreign exceptions are mapped where the
@@ -62,6 +63,10 @@ class WireError(RtaffectError):
 
 class ScannerError(RtaffectError):
     """What a scanner's software sent is not usable, or the way in is broken."""
+
+
+class FaceError(RtaffectError):
+    """A camera cannot be read, or what finds a face in its pictures is not to be had."""
 
 
 class PublishError(RtaffectError):

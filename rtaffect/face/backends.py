@@ -1,0 +1,80 @@
+"""Which way to landmarks this machine has: tried in order, and reported."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rtaffect.core.errors import FaceError
+from rtaffect.face.detector import Detector, Network
+from rtaffect.face.landmarks import Landmarker, MeshLandmarker
+from rtaffect.face.models import DETECTOR, IRIS, MESH, SET_UP, find_models
+
+BACKENDS = ("litert", "mediapipe", "opencv")
+"""In the order in which they are tried."""
+
+
+def open_landmarker(backend: str = "auto") -> Landmarker:
+    """Return a way to landmarks.
+
+    Parameters
+    ----------
+    backend : str
+        ``"auto"``, one of `BACKENDS`, or the path of a ``.task`` file of MediaPipe.
+
+    Raises
+    ------
+    FaceError
+        The one that was asked for, or every one, is not to be had; the message says why of each.
+    """
+    if backend.endswith(".task"):
+        from rtaffect.face.mediapipe_mesh import MediapipeTask
+
+        return MediapipeTask(Path(backend))
+    makers: dict[str, Callable[[], Landmarker]] = {
+        "litert": _litert,
+        "mediapipe": _mediapipe,
+        "opencv": _opencv,
+    }
+    if backend != "auto" and backend not in makers:
+        msg = f"A backend must be auto, {', '.join(BACKENDS)} or a .task file, got {backend!r}."
+        raise FaceError(msg)
+    reasons = []
+    for name in BACKENDS if backend == "auto" else (backend,):
+        try:
+            return makers[name]()
+        except FaceError as error:
+            reasons.append(f"{name}: {error}")
+        except ImportError as error:
+            reasons.append(f"{name}: {error.name or 'a library'} is not installed.")
+    if len(reasons) == 1:
+        raise FaceError(reasons[0].partition(": ")[2])
+    listed = "\n".join(f"  {reason.replace(SET_UP, '').strip()}" for reason in reasons)
+    msg = f"No way to find a face works here:\n{listed}\n{SET_UP}"
+    raise FaceError(msg)
+
+
+def _litert() -> Landmarker:
+    from rtaffect.face.litert import LiteRtNetwork
+
+    return _of_networks("litert", LiteRtNetwork)
+
+
+def _opencv() -> Landmarker:
+    from rtaffect.face.opencv_dnn import OpenCvNetwork
+
+    return _of_networks("opencv", OpenCvNetwork)
+
+
+def _mediapipe() -> Landmarker:
+    from rtaffect.face.mediapipe_mesh import MediapipeMesh
+
+    return MediapipeMesh()
+
+
+def _of_networks(name: str, network: Callable[[Path], Network]) -> Landmarker:
+    paths = find_models()
+    return MeshLandmarker(
+        name,
+        detector=Detector(network(paths[DETECTOR])),
+        mesh=network(paths[MESH]),
+        iris=network(paths[IRIS]),
+    )

@@ -1,0 +1,121 @@
+"""MediaPipe's own pipelines, where somebody has them: the mesh of 0.10.21, or a ``.task`` file."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtaffect.core.errors import FaceError
+from rtaffect.face.crop import Floats, Image
+from rtaffect.face.landmarks import N_IRIS, N_MESH, Landmarks
+
+N_POINTS = N_MESH + 2 * N_IRIS
+
+
+class MediapipeMesh:
+    """The attention mesh of mediapipe 0.10.21, the last with networks in its wheel."""
+
+    def __init__(self) -> None:
+        mediapipe = _mediapipe()
+        self.name = f"mediapipe {mediapipe.__version__}"
+        self.n_faces = 0
+        try:
+            self._make = mediapipe.solutions.face_mesh.FaceMesh
+        except AttributeError as error:
+            msg = (
+                f"mediapipe {mediapipe.__version__} carries no networks; 0.10.21 was the last that "
+                "does. Install that one, or name a .task file."
+            )
+            raise FaceError(msg) from error
+        self._mesh: Any = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Look for a face anew."""
+        self.close()
+        self._mesh = self._make(refine_landmarks=True, max_num_faces=2)
+
+    def find(self, image: Image) -> Landmarks | None:
+        """Return the landmarks of the largest face, or None."""
+        faces = self._mesh.process(image).multi_face_landmarks or []
+        self.n_faces = len(faces)
+        return _largest([_points(face.landmark, image) for face in faces])
+
+    def close(self) -> None:
+        """Let go of the pipeline."""
+        if self._mesh is not None:
+            self._mesh.close()
+
+
+class MediapipeTask:
+    """A face landmarker of MediaPipe Tasks.
+
+    Parameters
+    ----------
+    path : Path
+        The user's own ``.task`` file.
+
+    Raises
+    ------
+    FaceError
+        mediapipe is not there, or refuses the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        mediapipe = _mediapipe()
+        self.name = f"mediapipe {mediapipe.__version__}, {path.name}"
+        self.n_faces = 0
+        self._image = lambda image: mediapipe.Image(
+            image_format=mediapipe.ImageFormat.SRGB, data=image
+        )
+        vision = mediapipe.tasks.vision
+        options = vision.FaceLandmarkerOptions(
+            base_options=mediapipe.tasks.BaseOptions(model_asset_path=str(path)), num_faces=2
+        )
+        try:
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        except (OSError, RuntimeError, ValueError) as error:
+            msg = f"{path} must be a face landmarker of MediaPipe, but it says: {error}"
+            raise FaceError(msg) from error
+
+    def forget(self) -> None:
+        """Every picture is looked at by itself: there is nothing to forget."""
+
+    def find(self, image: Image) -> Landmarks | None:
+        """Return the landmarks of the largest face, or None."""
+        faces = self._landmarker.detect(self._image(image)).face_landmarks
+        self.n_faces = len(faces)
+        return _largest([_points(face, image) for face in faces])
+
+    def close(self) -> None:
+        """Let go of the pipeline."""
+        self._landmarker.close()
+
+
+def _mediapipe() -> Any:
+    os.environ.setdefault("GLOG_minloglevel", "2")  # its remarks are not for our user's screen
+    with contextlib.suppress(ImportError):
+        import mediapipe
+
+        return mediapipe
+    msg = "mediapipe must be installed for this: `pip install mediapipe==0.10.21`."
+    raise FaceError(msg)
+
+
+def _points(landmarks: Any, image: Image) -> Floats:
+    """Return points in pixels; depth has the unit of x."""
+    height, width = image.shape[:2]
+    points = np.array([(p.x * width, p.y * height, p.z * width) for p in landmarks])
+    if len(points) == N_POINTS:
+        # MediaPipe has the left iris of the picture second, as we do: 468 is the person's right.
+        return points
+    msg = f"A face must have {N_POINTS} points (with irises), got {len(points)}."
+    raise FaceError(msg)
+
+
+def _largest(faces: list[Floats]) -> Landmarks | None:
+    if not faces:
+        return None
+    return Landmarks(max(faces, key=lambda points: float(np.ptp(points[:, 0]))), 1.0)
