@@ -29,7 +29,7 @@ def meshes(path: Path) -> list[Floats]:
     """Return the mesh of every picture with a face, in pixels."""
     landmarker = open_landmarker()
     video = cv2.VideoCapture(str(path))
-    found = []
+    found: list[Floats] = []
     while True:
         ok, image = video.read()
         if not ok:

@@ -14,6 +14,7 @@ from rtaffect.cli import (
     bundle,
     demo,
     doctor,
+    face,
     init,
     keys,
     listen,
@@ -57,6 +58,7 @@ app.command(rich_help_panel=RUN)(live.live)
 app.command(rich_help_panel=RUN)(replay.replay)
 app.command(rich_help_panel=RUN)(baseline.baseline)
 app.command(rich_help_panel=RUN)(scanner.scanner)
+app.command(rich_help_panel=RUN)(face.face)
 app.command(rich_help_panel=RUN)(simulate.simulate)
 app.command(rich_help_panel=LOOK)(streams.streams)
 app.command(rich_help_panel=LOOK)(listen.listen)

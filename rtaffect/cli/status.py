@@ -15,6 +15,7 @@ from rtaffect.core.sinks import Matrix, Timing
 from rtaffect.core.streams import Event, StreamEvent
 
 if TYPE_CHECKING:
+    from rtaffect.face.process import Progress as FaceProgress
     from rtaffect.scanner.process import Progress as ScanProgress
 
 REFRESH_S = 0.1
@@ -126,6 +127,44 @@ class ScannerLine:
     def close(self) -> None:
         """Take the line away."""
         self._live.stop()
+
+
+class FaceLine:
+    """Where the face process is, on a terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._t_shown = 0.0
+        self._live = Live(
+            Text("waiting for the camera ..."),
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+        )
+        if self._console.is_terminal:
+            self._live.start(refresh=True)
+
+    def show(self, progress: "FaceProgress") -> None:
+        """Show, at most ten times a second."""
+        now = time.monotonic()
+        if not self._console.is_terminal or now - self._t_shown < REFRESH_S:
+            return
+        self._t_shown = now
+        self._live.update(Text(face_words(progress)), refresh=True)
+
+    def close(self) -> None:
+        """Take the line away."""
+        self._live.stop()
+
+
+def face_words(progress: "FaceProgress") -> str:
+    """Return in words where the face process is."""
+    if progress.camera_lost:
+        return "the camera is gone; looking for it"
+    face = "a face" if progress.success else "no face"
+    others = f" and {progress.n_faces - 1} more" if progress.n_faces > 1 else ""
+    calibrated = "  calibrated" if progress.is_calibrated else ""
+    return f"{progress.sfreq:.1f} Hz  {face}{others}{calibrated}  {progress.n_dropped} dropped"
 
 
 class ReplayBar(_Screen):

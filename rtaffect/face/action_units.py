@@ -27,7 +27,7 @@ RELIABILITY: Mapping[str, str] = MappingProxyType(
 """A follows OpenFace closely, B partly, C hardly."""
 
 Measure = Callable[[Floats], float]
-"""Points in the head's frame, mm, shape (n_points, 3) -> a distance in mm that grows with the AU."""
+"""Points in the head's frame (mm, (n_points, 3)) -> a distance in mm that grows with the unit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Intrinsics:
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
     def project(self, points: Floats) -> Floats:
-        """Return where points (mm, in the camera's axes; shape (n, 3)) lie in the picture, (n, 2)."""
+        """Return where points (mm, camera's axes, (n, 3)) lie in the picture, shape (n, 2)."""
         x, y, z = points.T
         return np.stack([self.fx * x / z + self.cx, self.fy * y / z + self.cy], axis=1)
 

@@ -53,7 +53,7 @@ def gaze(points: Floats, pose: Pose, intrinsics: Intrinsics, eyeball: Eyeball) -
     vectors = np.empty((2, 3))
     for eye, corners in enumerate((RIGHT_EYE, LEFT_EYE)):
         middle = head_model().points[list(corners)].mean(axis=0)
-        centre = pose.rotation @ (middle + [0.0, 0.0, eyeball.depth_mm]) + pose.shift_mm
+        centre = pose.rotation @ (middle + np.array([0.0, 0.0, eyeball.depth_mm])) + pose.shift_mm
         iris = intrinsics.ray(points[N_MESH + eye * N_IRIS, :2])
         vectors[eye] = _towards(iris, centre, eyeball.radius_mm)
     return vectors

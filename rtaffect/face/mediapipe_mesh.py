@@ -46,7 +46,7 @@ class MediapipeMesh:
     def close(self) -> None:
         """Let go of the pipeline."""
         if self._mesh is not None:
-            self._mesh.close()
+            self._mesh.close()  # type: ignore[unused-ignore]
 
 
 class MediapipeTask:

@@ -78,23 +78,34 @@ class PoseSolver:
         """
         seen = np.ascontiguousarray(points[list(STABLE), :2])
         matrix = self._intrinsics.matrix
-        if self._last is None:
-            ok, turn, shift = cv2.solvePnP(
-                self._model, seen, matrix, None, flags=cv2.SOLVEPNP_SQPNP
-            )
-            if not ok:
-                return None
-            self._last = (turn, shift)
-        turn, shift = self._last
+        first = self._last or self._first(seen)
+        if first is None:
+            return None
         ok, turn, shift = cv2.solvePnP(
-            self._model, seen, matrix, None, turn.copy(), shift.copy(), True, cv2.SOLVEPNP_ITERATIVE
+            self._model,
+            seen,
+            matrix,
+            None,
+            first[0].copy(),  # both are written to
+            first[1].copy(),
+            useExtrinsicGuess=True,
+            flags=cv2.SOLVEPNP_ITERATIVE,
         )
         if not ok or not NEAREST_MM < float(shift[2, 0]) < FARTHEST_MM:
             self.forget()
             return None
-        self._last = (turn, shift)
+        self._last = (np.asarray(turn, dtype=np.float64), np.asarray(shift, dtype=np.float64))
         rotation = np.asarray(cv2.Rodrigues(turn)[0], dtype=np.float64)
         shift_mm = np.asarray(shift[:, 0], dtype=np.float64)
         put = self._intrinsics.project(self._model @ rotation.T + shift_mm)
         error_px = float(np.sqrt(((put - seen) ** 2).sum(axis=1).mean()))
         return Pose(shift_mm, rotation, error_px)
+
+    def _first(self, seen: Floats) -> tuple[Floats, Floats] | None:
+        """Return a pose to begin with, which needs no guess."""
+        ok, turn, shift = cv2.solvePnP(
+            self._model, seen, self._intrinsics.matrix, None, flags=cv2.SOLVEPNP_SQPNP
+        )
+        if not ok:
+            return None
+        return np.asarray(turn, dtype=np.float64), np.asarray(shift, dtype=np.float64)
