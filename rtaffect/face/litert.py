@@ -39,7 +39,7 @@ def _silence() -> Iterator[None]:
     """Keep the library's remarks off the screen: it has no other way to be told."""
     sys.stderr.flush()
     kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield

@@ -46,7 +46,7 @@ class MediapipeMesh:
     def close(self) -> None:
         """Let go of the pipeline."""
         if self._mesh is not None:
-            self._mesh.close()  # type: ignore[unused-ignore]
+            self._mesh.close()
 
 
 class MediapipeTask:
@@ -67,9 +67,7 @@ class MediapipeTask:
         mediapipe = _mediapipe()
         self.name = f"mediapipe {mediapipe.__version__}, {path.name}"
         self.n_faces = 0
-        self._image = lambda image: mediapipe.Image(
-            image_format=mediapipe.ImageFormat.SRGB, data=image
-        )
+        self._mediapipe = mediapipe
         vision = mediapipe.tasks.vision
         options = vision.FaceLandmarkerOptions(
             base_options=mediapipe.tasks.BaseOptions(model_asset_path=str(path)), num_faces=2
@@ -85,7 +83,9 @@ class MediapipeTask:
 
     def find(self, image: Image) -> Landmarks | None:
         """Return the landmarks of the largest face, or None."""
-        faces = self._landmarker.detect(self._image(image)).face_landmarks
+        srgb = self._mediapipe.ImageFormat.SRGB
+        picture = self._mediapipe.Image(image_format=srgb, data=image)
+        faces = self._landmarker.detect(picture).face_landmarks
         self.n_faces = len(faces)
         return _largest([_points(face, image) for face in faces])
 
