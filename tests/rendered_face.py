@@ -80,7 +80,8 @@ def rendered(
     irises = []
     for corners, look in zip((RIGHT_EYE, LEFT_EYE), looks or (into, into), strict=True):
         ball = Eyeball()
-        middle = head_model().points[list(corners)].mean(axis=0) + [0.0, 0.0, ball.depth_mm]
+        middle = head_model().points[list(corners)].mean(axis=0)
+        middle += np.array([0.0, 0.0, ball.depth_mm])
         iris = rotation @ middle + shift + ball.radius_mm * np.asarray(look)
         irises.append(np.repeat(iris[np.newaxis], 5, axis=0))
     points = np.concatenate([placed, *irises])

@@ -1,5 +1,7 @@
 """Known expressions of a rendered face move the right action units, and pose moves none."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -44,7 +46,7 @@ def test_a_growing_expression_grows_its_unit(
 ) -> None:
     seen = [of(face, pose)[unit] for face in faces]
     assert seen[0] == 0.0
-    assert all(low < high for low, high in zip(seen, seen[1:], strict=False)), seen
+    assert all(low < high for low, high in pairwise(seen)), seen
     assert seen[-1] > 1.0
     assert seen[-1] <= 5.0
 

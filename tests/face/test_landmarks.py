@@ -52,9 +52,8 @@ def test_a_face_is_followed_and_its_numbers_are_those_of_a_face(
     assert np.allclose(np.linalg.norm(later[:, :3], axis=1), 1.0)
     assert (later[:, 2] < -0.8).all()  # he looks into the camera
     assert ((later[:, 8] > 250) & (later[:, 8] < 700)).all()  # at arm's length
-    assert (
-        np.abs(np.diff(features[:, 6:12], axis=0)).max(axis=0) < [5, 5, 15, 0.1, 0.1, 0.1]
-    ).all()
+    steps = np.abs(np.diff(features[:, 6:12], axis=0)).max(axis=0)
+    assert (steps < [5, 5, 15, 0.1, 0.1, 0.1]).all()
 
 
 def first_picture(path: Path) -> Image:
