@@ -139,5 +139,5 @@ def test_a_network_that_is_another_one_is_refused(
     monkeypatch.setenv("RTAFFECT_FACE_MODELS", str(tmp_path))
     for name in ("face_detection_short_range", "face_landmark", "iris_landmark"):
         (tmp_path / f"{name}.tflite").write_bytes(b"not a network")
-    with pytest.raises(FaceError, match="must have the SHA-256 .* another network"):
+    with pytest.raises(FaceError, match=r"must have the SHA-256 .* another network"):
         find_models()
