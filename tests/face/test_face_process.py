@@ -22,6 +22,7 @@ from rtaffect.face.cameras import open_video
 from rtaffect.face.extractor import Extractor
 from rtaffect.face.landmarks import Landmarker
 from rtaffect.face.models import models_folder
+from rtaffect.face.neutral import NeutralSettings
 from rtaffect.face.pictures import Grabber, PacedFile
 from rtaffect.face.process import FaceProcess, describe
 from rtaffect.publish.recorder import Recorder
@@ -39,7 +40,8 @@ def open_process(clip: Path, landmarker: Landmarker, source_id: str) -> FaceProc
     info = describe(
         name="test-face", source_id=source_id, sfreq=mode.sfreq, backend=landmarker.name
     )
-    return FaceProcess(grabber, Extractor(landmarker), info, clock=local_clock)
+    extractor = Extractor(landmarker, neutral=NeutralSettings(n_min=2))  # the clips are short
+    return FaceProcess(grabber, extractor, info, clock=local_clock)
 
 
 def test_features_reach_an_inlet_with_names_units_and_how_they_were_made(
