@@ -38,6 +38,11 @@ class WindowSettings(_Settings):
         EEG channels.
     face : bool
         The model also takes the 29 facial features, as an optional modality.
+    face_extractor : str
+        What made the features of faces, ``"openface"`` or ``"rtaffect"``; the runtime then refuses
+        another one's. "" does not look.
+    face_normalise : {"none", "running"}
+        ``"running"`` shows each person's changes alone, whatever made the features.
     window_s : float
         Length of a window in seconds.
     hop_s : float
@@ -56,6 +61,8 @@ class WindowSettings(_Settings):
     kind: Literal["eeg"] = Field(default="eeg", exclude=True)
     montage: Literal["EEG_32", "EEG_15"] | tuple[str, ...] = "EEG_32"
     face: bool = False
+    face_extractor: Literal["", "openface", "rtaffect"] = ""
+    face_normalise: Literal["none", "running"] = "none"
     window_s: float = Field(default=3.0, gt=0)
     hop_s: float = Field(default=0.25, gt=0)
     train_hop_s: float = Field(default=3.0, gt=0)
@@ -96,7 +103,11 @@ class WindowSettings(_Settings):
             )
         }
         if self.face:
-            modalities["face"] = FrameSpec(ch_names=FACE_FEATURES)
+            modalities["face"] = FrameSpec(
+                ch_names=FACE_FEATURES,
+                extractor=self.face_extractor,
+                normalise=self.face_normalise,
+            )
         return WindowSpec(modalities=modalities, window_s=self.window_s, hop_s=self.hop_s)
 
 

@@ -14,5 +14,11 @@ FACE_FEATURES: tuple[str, ...] = (
 FRAME_QUALITY: tuple[str, ...] = ("confidence", "success")
 """Two further channels of a face stream: the tracker's confidence in [0, 1] and success 0 or 1."""
 
+EXTRACTOR = "processing.extractor"
+"""Key under which a stream's description says what made the features."""
+
+MARK = "rtaffect_extractor"
+"""Column of a CSV file that says that we made it; OpenFace's files have none."""
+
 MIN_CONFIDENCE = 0.8
 """Below this a frame is no measurement, whatever its numbers say."""

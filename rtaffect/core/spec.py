@@ -129,6 +129,17 @@ class FrameSpec:
         How long a frame speaks for the time after it.
     min_coverage : float
         Fraction of the window that must be covered, else the modality is missing.
+    extractor : str
+        What made the features that the model was trained on, as a stream's description says under
+        ``processing.extractor``; "" where nobody said. Another one's numbers differ in level, so
+        its stream is refused unless `normalise` makes level irrelevant.
+    normalise : {"none", "running"}
+        ``"running"``: each feature less its mean over the person's valid frames up to this one, over
+        their standard deviation.
+    settle_s : float
+        How long a person's first frames count as warm-up, in seconds (running).
+    variance_floor, clip : float
+        Least variance that is divided by; largest absolute value (running).
     optional : bool
         The model answers without this modality.
     """
@@ -139,6 +150,11 @@ class FrameSpec:
     sfreq: float = 32.0
     hold_s: float = 0.125
     min_coverage: float = 0.5
+    extractor: str = ""
+    normalise: Literal["none", "running"] = "none"
+    settle_s: float = 10.0
+    variance_floor: float = 1e-6
+    clip: float = 5.0
     optional: bool = True
 
     @property

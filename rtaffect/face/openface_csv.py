@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rtaffect.core.errors import FaceError
-from rtaffect.core.face_features import FACE_FEATURES
+from rtaffect.core.face_features import FACE_FEATURES, MARK
 from rtaffect.face.extractor import FaceFrame
 
 COLUMNS = (
@@ -14,8 +14,9 @@ COLUMNS = (
     *(name for name in FACE_FEATURES if name.startswith("gaze_")),
     *("gaze_angle_x", "gaze_angle_y"),
     *(name for name in FACE_FEATURES if not name.startswith("gaze_")),
+    MARK,
 )
-"""OpenFace's order; gaze angles are those of the mean of both eyes."""
+"""OpenFace's order, gaze angles being those of the mean of both eyes; then our mark."""
 
 N_GAZE = 6
 
@@ -64,6 +65,7 @@ class OpenFaceCsv:
             *(f"{value:.1f}" for value in values[N_GAZE : N_GAZE + 3]),
             *(f"{value:.3f}" for value in values[N_GAZE + 3 : N_GAZE + 6]),
             *(f"{value:.2f}" for value in values[N_GAZE + 6 :]),
+            "1",
         ]
         self._file.write(", ".join(cells) + "\n")
 

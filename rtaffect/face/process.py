@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from rtaffect.core.clock import Clock
-from rtaffect.core.face_features import FACE_FEATURES, FRAME_QUALITY
+from rtaffect.core.face_features import EXTRACTOR, FACE_FEATURES, FRAME_QUALITY
 from rtaffect.core.health import LatencyMeter
 from rtaffect.core.streams import Chunk, StreamInfo
 from rtaffect.face.action_units import AU_METHOD, RELIABILITY
@@ -98,7 +98,7 @@ def describe(
         simulated=simulated,
         about={
             "acquisition.camera_sfreq": f"{sfreq:g}",
-            "processing.extractor": "rtaffect",
+            EXTRACTOR: "rtaffect",
             "processing.landmarks": backend,
             "processing.au_method": AU_METHOD,
             **{f"processing.au_reliability_{c.lower()}": names for c, names in RELIABILITY.items()},

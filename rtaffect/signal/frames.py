@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtaffect.core.errors import MontageError
-from rtaffect.core.face_features import FRAME_QUALITY, MIN_CONFIDENCE
+from rtaffect.core.face_features import EXTRACTOR, FRAME_QUALITY, MIN_CONFIDENCE
 from rtaffect.core.spec import FrameSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
 from rtaffect.signal.frame_stamps import FrameStamps
+from rtaffect.signal.roi_cleaning import RunningNormaliser
 from rtaffect.signal.timeline import LARGEST, Break, Floats, TimelineCounts
-from rtaffect.signal.track import ARTIFACT, PRESENT, GridTrack, States
+from rtaffect.signal.track import ARTIFACT, PRESENT, UNSETTLED, GridTrack, States
 
 
 @dataclass(slots=True)
@@ -22,6 +23,7 @@ class _Frame:
     stamp_s: float
     data: Floats
     valid: bool
+    state: np.uint8
 
 
 class FrameTrack(GridTrack):
@@ -39,7 +41,7 @@ class FrameTrack(GridTrack):
     Raises
     ------
     MontageError
-        The stream lacks features that the model was trained on.
+        The stream lacks features that the model was trained on, or another extractor made them.
     """
 
     def __init__(self, spec: FrameSpec, info: StreamInfo, *, keep_s: float) -> None:
@@ -52,7 +54,12 @@ class FrameTrack(GridTrack):
                 "Rename them in the session file (`rename:`) or choose another stream."
             )
             raise MontageError(msg)
+        _check_extractor(spec, info)
         self.spec = spec
+        self._normaliser = RunningNormaliser(
+            spec.n_rows, variance_floor=spec.variance_floor, clip=spec.clip
+        )
+        self._t_first: float | None = None
         self._picks = [info.ch_names.index(name) for name in spec.ch_names]
         self._quality = {
             name: info.ch_names.index(name) for name in FRAME_QUALITY if name in info.ch_names
@@ -107,10 +114,22 @@ class FrameTrack(GridTrack):
         # Grid times up to this frame's stamp, this one excluded, are spoken for by those before it.
         m_stop = int(np.ceil(stamp_s * self.sfreq))
         self._resolve(m_stop)
-        self._frames.append(_Frame(stamp_s, frame, finite and trusted))
+        valid = finite and trusted
+        state = self._normalise(frame, stamp_s) if valid else PRESENT | ARTIFACT
+        self._frames.append(_Frame(stamp_s, frame, valid, state))
         if m_stop / self.sfreq == stamp_s:
             self._resolve(m_stop + 1)
         self.t_newest = stamp_s
+
+    def _normalise(self, frame: Floats, stamp_s: float) -> np.uint8:
+        """Replace a valid frame's values by those that the model sees; return their state."""
+        if self.spec.normalise == "none":
+            return PRESENT
+        if self._t_first is None:
+            self._t_first = stamp_s
+        frame[:] = self._normaliser.push(frame)
+        is_settled = stamp_s - self._t_first >= self.spec.settle_s
+        return PRESENT if is_settled else PRESENT | UNSETTLED
 
     def _resolve(self, m_stop: int) -> None:
         """Write the grid up to (not including) ``m_stop`` from the frames known so far."""
@@ -124,9 +143,9 @@ class FrameTrack(GridTrack):
             held = [frame for frame in self._frames if frame.stamp_s >= oldest_s]
             valid = [frame for frame in held if frame.valid]
             if valid:
-                self.write(m, valid[-1].data[:, None], PRESENT)
+                self.write(m, valid[-1].data[:, None], valid[-1].state)
             elif held:
-                self.write(m, np.full((len(self._picks), 1), np.nan), PRESENT | ARTIFACT)
+                self.write(m, np.full((len(self._picks), 1), np.nan), held[-1].state)
         self.reach(m_stop)
         newest_s = self._frames[-1].stamp_s
         self._frames = [f for f in self._frames if f.stamp_s >= newest_s - self.spec.hold_s]
@@ -134,3 +153,17 @@ class FrameTrack(GridTrack):
     def usable(self, coverage: float, states: States) -> bool:  # noqa: ARG002
         """Enough of the window is covered by valid frames."""
         return coverage >= self.spec.min_coverage
+
+
+def _check_extractor(spec: FrameSpec, info: StreamInfo) -> None:
+    """Refuse features of another extractor than the model knows."""
+    made_by = info.about.get(EXTRACTOR, "")
+    if not spec.extractor or made_by == spec.extractor or spec.normalise == "running":
+        return
+    msg = (
+        f"The {info.modality} stream {info.name!r} must hold features made by {spec.extractor!r}, "
+        f"as the model was trained on; its description says {made_by or 'nothing'!r}. Levels of "
+        "features differ between extractors. Use that extractor, or train with "
+        "windows.face_normalise: running, which looks at each person's changes alone."
+    )
+    raise MontageError(msg)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtaffect.core.errors import RecordingError
-from rtaffect.core.face_features import FACE_FEATURES, FRAME_QUALITY, MIN_CONFIDENCE
+from rtaffect.core.face_features import EXTRACTOR, FACE_FEATURES, FRAME_QUALITY, MARK, MIN_CONFIDENCE
 from rtaffect.core.streams import Event
 from rtaffect.sources.recorded import RecordedStream, plain_events
 
@@ -63,6 +63,7 @@ class OpenFaceRecording:
                 sfreq=_sfreq(columns),
                 dtype="float32",
                 ch_names=FACE_FEATURES + FRAME_QUALITY,
+                about={EXTRACTOR: "rtaffect" if MARK in columns else "openface"},
                 n_times=len(self._times_s),
                 t_first=float(self._times_s[0]),
                 t_last=float(self._times_s[-1]),
@@ -128,7 +129,7 @@ def _wanted(header: Sequence[str], path: Path) -> dict[str, int]:
         )
         raise RecordingError(msg)
     used = ("timestamp", *FACE_FEATURES, *FRAME_QUALITY, "frame", "face_id")
-    return {name: header.index(name) for name in used if name in header}
+    return {name: header.index(name) for name in (*used, MARK) if name in header}
 
 
 def _numbers(
