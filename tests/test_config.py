@@ -178,6 +178,8 @@ streams = st.fixed_dictionaries(
         "required": st.booleans(),
     },
 )
+
+
 @pytest.mark.parametrize("word", ["corrected", "causal_aas", "none"])
 def test_a_word_or_keys_say_what_is_done_about_a_scanner(tmp_path: Path, word: str) -> None:
     streams = "streams: {eeg: {}, markers: {}}\ndecoders: [{bundle: b}]\n"

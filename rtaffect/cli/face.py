@@ -78,18 +78,19 @@ def face(
     if out is not None:
         _write(video, out, settings)
         return
-    from rtaffect.cli.status import FaceLine
+    from rtaffect.cli.status import ProcessLine
 
     stop = threading.Event()
     with ExitStack() as open_things, stopped_by_signals(stop):
         process = _open(settings, video, open_things, preview=preview or picture, picture=picture)
         end_after(duration, stop, open_things)
-        line = None if quiet else FaceLine()
+        line = ProcessLine("the first picture")
+        if not quiet:
+            line.start()
         try:
-            process.run(stop, None if line is None else line.show)
+            process.run(stop, None if quiet else line.show)
         finally:
-            if line is not None:
-                line.close()
+            line.close()
     _tell_summary(process)
 
 
@@ -181,7 +182,7 @@ def _open(
     info = describe(name=settings.name, source_id=settings.source_id, sfreq=sfreq, backend=backend)
     process = FaceProcess(grabber, extractor, info, clock=local_clock, preview=window)
     open_things.callback(process.close)
-    tell(f"Features go out as {settings.name!r} over LSL. Ctrl-C ends.")
+    tell(f"Ready: features go out as {settings.name!r} over LSL. Ctrl-C ends.")
     if settings.neutral == "calibrated":
         tell(f"Look into the camera with a face at rest for {settings.calibrate_s:g} s.")
     return process

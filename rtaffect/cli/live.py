@@ -42,6 +42,7 @@ def live(
 
     Ctrl-C ends the session: what was recorded until then is complete.
     """
+    from rtaffect.cli.beside import processes_beside
     from rtaffect.cli.opening import (
         interpolated,
         open_conditioner,
@@ -58,7 +59,6 @@ def live(
         tell_streams,
         tell_summary,
     )
-    from rtaffect.cli.scanner_child import scanner_beside
     from rtaffect.cli.status import StatusLine
     from rtaffect.config import load_session
     from rtaffect.engine import Engine
@@ -66,7 +66,7 @@ def live(
     settings = load_session(session)
     rest = RestCommand(session)
     with (
-        scanner_beside(session, settings),
+        processes_beside(session, settings),
         _opened(settings) as (source, clock),
         ended_by_signals(source),
     ):

@@ -1,13 +1,13 @@
 """``rtaffect scanner``: volumes from the scanner become ROI frames on LSL."""
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from rtaffect.cli.ending import end_after, stopped_by_signals
 
 if TYPE_CHECKING:
     from rtaffect.config.scanner import ScannerSettings
@@ -32,7 +32,7 @@ def scanner(
 
     It is a process of its own: should it die, EEG and face go on.
     """
-    from rtaffect.cli.status import ScannerLine
+    from rtaffect.cli.status import ProcessLine
     from rtaffect.config import read_settings
     from rtaffect.config.scanner import ScannerFile
     from rtaffect.scanner.inputs import open_input
@@ -40,7 +40,7 @@ def scanner(
     from rtaffect.sources.lsl_inlet import local_clock
 
     settings = read_settings(session, ScannerFile).scanner
-    stop, line = threading.Event(), ScannerLine()
+    stop, line = threading.Event(), ProcessLine("the first volume")
     with ExitStack() as open_things:
         source = open_things.enter_context(open_input(settings.input, local_clock))
         process = ScannerProcess(
@@ -52,18 +52,14 @@ def scanner(
             volumes=_open_volumes(settings, local_clock, open_things),
         )
         open_things.callback(process.close)
-        open_things.enter_context(_stopped_by_signals(stop))
+        open_things.enter_context(stopped_by_signals(stop))
         line.tell(f"Ready: {_ways_out(settings)}. Ctrl-C ends.")
-        timer = threading.Timer(duration or 0.0, stop.set)
-        timer.daemon = True
-        if duration is not None:
-            timer.start()
+        end_after(duration, stop, open_things)
         if not quiet:
             line.start()
         try:
             process.run(stop, None if quiet else line.show)
         finally:
-            timer.cancel()
             line.close()
     _tell_summary(process)
 
@@ -97,18 +93,6 @@ def _open_volumes(
     publisher = VolumePublisher(settings.volumes, info=info, clock=clock)
     open_things.callback(publisher.close)
     return publisher
-
-
-@contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Set an event on Ctrl-C and on SIGTERM."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell_summary(process: "ScannerProcess") -> None:

@@ -1,7 +1,7 @@
 """The line at the bottom of the terminal while a session or a replay runs."""
 
 import time
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -13,10 +13,6 @@ from rtaffect.core.fused import LATEST
 from rtaffect.core.health import Health
 from rtaffect.core.sinks import Matrix, Timing
 from rtaffect.core.streams import Event, StreamEvent
-
-if TYPE_CHECKING:
-    from rtaffect.face.process import Progress as FaceProgress
-    from rtaffect.scanner.process import Progress as ScanProgress
 
 REFRESH_S = 0.1
 
@@ -86,14 +82,20 @@ class StatusLine(_Screen):
         self._live.stop()
 
 
-class ScannerLine:
-    """Where the scanner process is, on a terminal."""
+class ProcessLine:
+    """Where a process beside the session is, on a terminal.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    waits_for : str
+        What it says before there is anything to show.
+    """
+
+    def __init__(self, waits_for: str) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._t_shown = 0.0
         self._live = Live(
-            Text("waiting for the first volume ..."),
+            Text(f"waiting for {waits_for} ..."),
             console=self._console,
             auto_refresh=False,
             transient=True,
@@ -108,63 +110,16 @@ class ScannerLine:
         if self._console.is_terminal:
             self._live.start(refresh=True)
 
-    def show(self, progress: "ScanProgress") -> None:
-        """Show, at most ten times a second."""
+    def show(self, progress: object) -> None:
+        """Show what the progress is in words, at most ten times a second."""
         now = time.monotonic()
-        if not self._console.is_terminal or now - self._t_shown < REFRESH_S or not progress.run:
-            return
-        self._t_shown = now
-        state = "valid" if progress.valid else "settling"
-        dropped = "".join(f"  {n} {why}" for why, n in sorted(progress.dropped.items()))
-        self._live.update(
-            Text(
-                f"run {progress.run}  volume {progress.index}  {state}  "
-                f"{progress.latency_ms:.1f} ms  {progress.n_missing} missing{dropped}"
-            ),
-            refresh=True,
-        )
+        if self._console.is_terminal and now - self._t_shown >= REFRESH_S:
+            self._t_shown = now
+            self._live.update(Text(str(progress)), refresh=True)
 
     def close(self) -> None:
         """Take the line away."""
         self._live.stop()
-
-
-class FaceLine:
-    """Where the face process is, on a terminal."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._t_shown = 0.0
-        self._live = Live(
-            Text("waiting for the camera ..."),
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-        )
-        if self._console.is_terminal:
-            self._live.start(refresh=True)
-
-    def show(self, progress: "FaceProgress") -> None:
-        """Show, at most ten times a second."""
-        now = time.monotonic()
-        if not self._console.is_terminal or now - self._t_shown < REFRESH_S:
-            return
-        self._t_shown = now
-        self._live.update(Text(face_words(progress)), refresh=True)
-
-    def close(self) -> None:
-        """Take the line away."""
-        self._live.stop()
-
-
-def face_words(progress: "FaceProgress") -> str:
-    """Return in words where the face process is."""
-    if progress.camera_lost:
-        return "the camera is gone; looking for it"
-    face = "a face" if progress.success else "no face"
-    others = f" and {progress.n_faces - 1} more" if progress.n_faces > 1 else ""
-    calibrated = "  calibrated" if progress.is_calibrated else ""
-    return f"{progress.sfreq:.1f} Hz  {face}{others}{calibrated}  {progress.n_dropped} dropped"
 
 
 class ReplayBar(_Screen):

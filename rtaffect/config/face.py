@@ -39,6 +39,11 @@ class CameraSettings(Settings):
 class FaceSettings(Settings):
     """The face tracker: a process of its own that sends 29 features over LSL."""
 
+    start: bool = Field(
+        default=False,
+        description="true lets `rtaffect live` start and watch the process; false where it is "
+        "started by itself, here or on another machine",
+    )
     camera: CameraSettings = Field(default_factory=CameraSettings, description="the camera")
     backend: str = Field(
         default="auto",

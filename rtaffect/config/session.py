@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from rtaffect.config.face import FaceSettings
 from rtaffect.config.fusion import FusionSettings
 from rtaffect.config.mr import MrSettings, check_mr
 from rtaffect.config.scanner import ScannerSettings
@@ -279,6 +280,11 @@ class Session(Settings):
         default=None,
         description="EEG inside a running scanner, as causal_aas or {eeg: causal_aas, ecg: ECG}; "
         "corrected where it comes without artifacts, none where there is no scanner",
+    )
+    face: FaceSettings | None = Field(
+        default=None,
+        description="how `rtaffect face` tracks a face, as {start: true, camera: {number: 0}}; "
+        "null where nobody does, or where it is started with its defaults",
     )
     scanner: ScannerSettings | None = Field(
         default=None,

@@ -61,6 +61,14 @@ class Progress:
     is_calibrated: bool = False
     camera_lost: bool = False
 
+    def __str__(self) -> str:
+        if self.camera_lost:
+            return "the camera is gone; looking for it"
+        face = "a face" if self.success else "no face"
+        others = f" and {self.n_faces - 1} more" if self.n_faces > 1 else ""
+        calibrated = "  calibrated" if self.is_calibrated else ""
+        return f"{self.sfreq:.1f} Hz  {face}{others}{calibrated}  {self.n_dropped} dropped"
+
 
 def describe(
     *,

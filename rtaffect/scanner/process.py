@@ -69,6 +69,16 @@ class Progress:
     valid: bool = False
     latency_ms: float = math.nan
 
+    def __str__(self) -> str:
+        if not self.run:
+            return "waiting for the first volume ..."
+        state = "valid" if self.valid else "settling"
+        dropped = "".join(f"  {n} {why}" for why, n in sorted(self.dropped.items()))
+        return (
+            f"run {self.run}  volume {self.index}  {state}  {self.latency_ms:.1f} ms  "
+            f"{self.n_missing} missing{dropped}"
+        )
+
 
 class ScannerProcess:
     """Puts everything together.

@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rtaffect.core.errors import RecordingError
-from rtaffect.core.face_features import EXTRACTOR, FACE_FEATURES, FRAME_QUALITY, MARK, MIN_CONFIDENCE
+from rtaffect.core.face_features import (
+    EXTRACTOR,
+    FACE_FEATURES,
+    FRAME_QUALITY,
+    MARK,
+    MIN_CONFIDENCE,
+)
 from rtaffect.core.streams import Event
 from rtaffect.sources.recorded import RecordedStream, plain_events
 

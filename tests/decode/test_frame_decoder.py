@@ -120,7 +120,10 @@ def test_what_a_stream_lacks_is_counted_and_named() -> None:
         ({"closes": "eeg"}, "closes must be 'grid' or a modality of kind"),
         ({"roi": {"ch_names": ["a"]}}, r"encoder.inputs.roi must have shape \(1, 1, 6\)"),
         ({"roi": {"sfreq": 1e9}}, "must not have more than"),
-        ({"roi": {"kind": "volume", "shape": [5, 1, 1], "ch_names": []}}, "max_missing: Unexpected"),
+        (
+            {"roi": {"kind": "volume", "shape": [5, 1, 1], "ch_names": []}},
+            "max_missing: Unexpected",
+        ),
         ({"roi": {"clip": -1.0}}, "clip must be from"),
         ({"roi": {"cleaning": {"window_s": -5.0}}}, "cleaning.window_s must be from"),
     ],

@@ -1,4 +1,4 @@
-"""`rtaffect live` starts the scanner process, watches it, and takes it down again."""
+"""`rtaffect live` starts other processes, watches them, and takes them down again."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import psutil
 import pylsl
 import pytest
 
-from rtaffect.cli.scanner_child import scanner_beside
+from rtaffect.cli.beside import processes_beside
 from rtaffect.config import Session, load_session
 from rtaffect.core.errors import ScannerError
 
@@ -56,7 +56,7 @@ def test_it_runs_as_long_as_the_session_and_is_started_again_when_it_dies(
     source_id: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path, session = a_session(tmp_path, source_id, start=True)
-    with scanner_beside(path, session):
+    with processes_beside(path, session):
         (first,) = runs_of(source_id, PATIENCE_S)
         (process,) = scanners()
         process.kill()
@@ -70,7 +70,7 @@ def test_it_runs_as_long_as_the_session_and_is_started_again_when_it_dies(
 
 
 def test_nothing_is_started_unless_the_file_says_so(source_id: str, tmp_path: Path) -> None:
-    with scanner_beside(*a_session(tmp_path, source_id)):
+    with processes_beside(*a_session(tmp_path, source_id)):
         assert not scanners()
 
 
@@ -78,7 +78,7 @@ def test_a_process_that_cannot_start_ends_the_session(
     source_id: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path, session = a_session(tmp_path, source_id, start=True, labels={"image": "nowhere.nii"})
-    with pytest.raises(ScannerError, match="did not get ready"), scanner_beside(path, session):
+    with pytest.raises(ScannerError, match="did not get ready"), processes_beside(path, session):
         pass
     assert not scanners()
     assert "scanner: Error: The label image nowhere.nii must be" in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""The scanner process as `rtaffect live` starts and watches it."""
+"""Processes that `rtaffect live` starts and watches: the scanner's and the face's."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rtaffect.cli.running import tell
 from rtaffect.config import Session
-from rtaffect.core.errors import ScannerError
+from rtaffect.core.errors import FaceError, ScannerError
 from rtaffect.text import printable
 
 READY = "Ready:"
@@ -21,8 +21,8 @@ AGAIN_S = 2.0
 
 
 @contextmanager
-def scanner_beside(path: Path, session: Session) -> Iterator[None]:
-    """Run `rtaffect scanner` for as long as the context lasts, where the session file says so.
+def processes_beside(path: Path, session: Session) -> Iterator[None]:
+    """Run `rtaffect scanner` and `rtaffect face`, where the session file says so.
 
     Parameters
     ----------
@@ -33,42 +33,48 @@ def scanner_beside(path: Path, session: Session) -> Iterator[None]:
 
     Raises
     ------
-    ScannerError
-        The process ended before its streams were there.
+    ScannerError, FaceError
+        A process ended before its streams were there.
     """
-    if session.scanner is None or not session.scanner.start:
-        yield
-        return
-    child = _Child(path)
+    errors = {"scanner": ScannerError, "face": FaceError}
+    wanted = {"scanner": session.scanner, "face": session.face}
+    children: list[_Child] = []
     try:
-        child.wait_until_ready()
+        for verb, settings in wanted.items():
+            if settings is not None and settings.start:
+                children.append(_Child(verb, path))
+        for child in children:
+            if not child.wait_until_ready():
+                msg = (
+                    f"The {child.verb} process did not get ready; what it said is above. Start it "
+                    f"by itself (`rtaffect {child.verb} {path}`) and set {child.verb}: start: "
+                    "false."
+                )
+                raise errors[child.verb](msg)
         yield
     finally:
-        child.stop()
+        for child in children:
+            child.stop()
 
 
 class _Child:
-    """One scanner process, started again when it dies."""
+    """One process, started again when it dies."""
 
-    def __init__(self, path: Path) -> None:
-        self._command = [sys.executable, "-m", "rtaffect", "scanner", str(path), "--quiet"]
+    def __init__(self, verb: str, path: Path) -> None:
+        self.verb = verb
+        self._command = [sys.executable, "-m", "rtaffect", verb, str(path), "--quiet"]
         self._lock = threading.Lock()  # nobody starts it again while it is being stopped
         self._stopped = threading.Event()
         self._settled = threading.Event()  # ready, or ended before it was
         self._is_ready = False
         self._process = self._start()
-        self._thread = threading.Thread(target=self._watch, name="scanner", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=verb, daemon=True)
         self._thread.start()
 
-    def wait_until_ready(self) -> None:
-        """Return once its streams are there."""
+    def wait_until_ready(self) -> bool:
+        """Wait for its streams; return whether they are there."""
         self._settled.wait(READY_S)
-        if not self._is_ready:
-            msg = (
-                "The scanner process did not get ready; what it said is above. Start it by itself "
-                f"(`{' '.join(['rtaffect', *self._command[3:-1]])}`) and set scanner: start: false."
-            )
-            raise ScannerError(msg)
+        return self._is_ready
 
     def stop(self) -> None:
         """End it."""
@@ -101,12 +107,12 @@ class _Child:
                     if line.startswith(READY):
                         self._is_ready = True
                         self._settled.set()
-                    tell(f"scanner: {printable(line.rstrip())}")
+                    tell(f"{self.verb}: {printable(line.rstrip())}")
             code = process.returncode
             self._settled.set()
             if self._stopped.is_set() or not self._is_ready:
                 return
-            tell(f"scanner: the process ended (exit code {code}); it is started again.")
+            tell(f"{self.verb}: the process ended (exit code {code}); it is started again.")
             self._stopped.wait(AGAIN_S)
             with self._lock:
                 if self._stopped.is_set():
