@@ -134,7 +134,7 @@ class FrameSpec:
         ``processing.extractor``; "" where nobody said. Another one's numbers differ in level, so
         its stream is refused unless `normalise` makes level irrelevant.
     normalise : {"none", "running"}
-        ``"running"``: each feature less its mean over the person's valid frames up to this one, over
+        ``"running"``: each feature less its mean over the person's valid frames so far, over
         their standard deviation.
     settle_s : float
         How long a person's first frames count as warm-up, in seconds (running).
