@@ -13,7 +13,8 @@ HEAVY = ("torch", "mne", "mne_realtime", "cv2", "nibabel", "pydicom", "onnxrunti
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(rtaffect.__path__, prefix="rtaffect.")
-    if not module.name.endswith("__main__")  # that one is to run the program
+    # The one is to run the program; pictures are the trade of the other, a process of its own.
+    if not module.name.endswith("__main__") and not module.name.startswith("rtaffect.face.")
 )
 
 

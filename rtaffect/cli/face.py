@@ -63,6 +63,7 @@ def face(
     """
     from rtaffect.cli.running import tell
 
+    _require_libraries()
     if source == SETUP:
         from rtaffect.face.models import fetch_models
 
@@ -92,6 +93,20 @@ def face(
         finally:
             line.close()
     _tell_summary(process)
+
+
+def _require_libraries() -> None:
+    """Say how to get what only faces need."""
+    from importlib.util import find_spec
+
+    from rtaffect.core.errors import FaceError
+
+    if missing := [name for name in ("cv2", "platformdirs") if find_spec(name) is None]:
+        msg = (
+            f"Faces need libraries that are not installed ({', '.join(missing)}): "
+            "pip install 'rtaffect[face]'."
+        )
+        raise FaceError(msg)
 
 
 def _list() -> None:
