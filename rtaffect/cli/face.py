@@ -82,8 +82,10 @@ def face(
     from rtaffect.cli.status import ProcessLine
 
     stop = threading.Event()
-    with ExitStack() as open_things, stopped_by_signals(stop):
+    with ExitStack() as open_things:
         process = _open(settings, video, open_things, preview=preview or picture, picture=picture)
+        # Not before everything is open: until then Ctrl-C ends the wait at once.
+        open_things.enter_context(stopped_by_signals(stop))
         end_after(duration, stop, open_things)
         line = ProcessLine("the first picture")
         if not quiet:
