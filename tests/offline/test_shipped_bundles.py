@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from offline.datasets.frames import roi_source
 from offline.datasets.simulated import FIRST_RESERVED_SEED
 from offline.datasets.studyforrest import StudyForrestSettings
 from offline.export import MAX_BUNDLE_BYTES
@@ -13,11 +14,13 @@ from rtaffect.core.spec import RoiSpec
 from rtaffect.core.window import Flag
 from rtaffect.decode.decoder import Decoder
 from rtaffect.decode.session import GraphRunner
+from rtaffect.simulate.bold import SimulatedBold
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
 from rtaffect.windows import check_spec, open_windows
 
 SIMULATED = ("prior-dfcn-eeg", "prior-dfcn-eeg-face")
+SCANNED = ("roi-simulated",)
 MEASURED = ("shared-response-roi",)
 
 
@@ -26,7 +29,12 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
     return load_bundle(shipped_bundles()[request.param])
 
 
-@pytest.fixture(params=(*SIMULATED, *MEASURED))
+@pytest.fixture(params=(*SIMULATED, *SCANNED))
+def of_nobody(request: pytest.FixtureRequest) -> Bundle:
+    return load_bundle(shipped_bundles()[request.param])
+
+
+@pytest.fixture(params=(*SIMULATED, *SCANNED, *MEASURED))
 def any_bundle(request: pytest.FixtureRequest) -> Bundle:
     return load_bundle(shipped_bundles()[request.param])
 
@@ -37,13 +45,13 @@ def roi_bundle() -> Bundle:
 
 
 def test_these_bundles_ship() -> None:
-    assert {*SIMULATED, *MEASURED} <= set(shipped_bundles())
+    assert {*SIMULATED, *SCANNED, *MEASURED} <= set(shipped_bundles())
 
 
 def test_it_is_small_and_says_whether_anybody_was_measured(any_bundle: Bundle) -> None:
     manifest = any_bundle.manifest
     assert sum(file.stat().st_size for file in any_bundle.path.iterdir()) < MAX_BUNDLE_BYTES
-    assert manifest.simulated == (manifest.name in SIMULATED)
+    assert manifest.simulated == (manifest.name in (*SIMULATED, *SCANNED))
     assert ("SIMULATED" in manifest.description) == manifest.simulated
     assert manifest.name == any_bundle.path.name
 
@@ -60,30 +68,32 @@ def test_its_windows_are_ones_that_the_chain_makes(bundle: Bundle) -> None:
     assert ("face" in bundle.manifest.windows.modalities) == (len(eeg) == 32)
 
 
-def test_nobody_has_two_roles_and_the_reserved_are_in_none(bundle: Bundle) -> None:
-    people = bundle.manifest.training.participants
+def test_nobody_has_two_roles_and_the_reserved_are_in_none(of_nobody: Bundle) -> None:
+    people = of_nobody.manifest.training.participants
     everybody = [name for group in people.values() for name in group]
     assert len(set(everybody)) == len(everybody)
     assert all(people[role] for role in ("train", "validation", "test"))
     assert max(int(name.rpartition("-")[2]) for name in everybody) < FIRST_RESERVED_SEED
 
 
-def test_it_does_better_than_chance_on_people_it_never_saw(bundle: Bundle) -> None:
+def test_it_does_better_than_chance_on_people_it_never_saw(of_nobody: Bundle) -> None:
     for target in ("valence", "arousal"):
-        metrics = bundle.manifest.training.metrics[target]
+        metrics = of_nobody.manifest.training.metrics[target]
         low = metrics["balanced_accuracy"].ci_low
         assert low is not None
         assert low > 0.53
         assert metrics["accuracy"].value > metrics["majority_accuracy"].value
         assert metrics["nll"].value < metrics["prior_nll"].value
-        assert bundle.manifest.targets[target].skill > 0
+        assert of_nobody.manifest.targets[target].skill > 0
 
 
-def test_its_recipe_is_one_that_the_trainer_still_takes(bundle: Bundle) -> None:
-    recipe = Recipe.model_validate(bundle.manifest.training.recipe)
+def test_its_recipe_is_one_that_the_trainer_still_takes(of_nobody: Bundle) -> None:
+    recipe = Recipe.model_validate(of_nobody.manifest.training.recipe)
     assert recipe.bundle is not None
-    assert recipe.bundle.name == bundle.manifest.name
-    assert recipe.windows.spec() == bundle.manifest.windows
+    assert recipe.bundle.name == of_nobody.manifest.name
+    windows = of_nobody.manifest.windows
+    ch_names = windows.modalities["roi"].row_names if "roi" in windows.modalities else ()
+    assert recipe.windows.spec(ch_names) == windows
 
 
 def test_it_says_how_to_make_it_again(any_bundle: Bundle) -> None:
@@ -124,6 +134,29 @@ def test_it_follows_a_participant_of_the_reserved_ones(bundle: Bundle) -> None:
                 middle = (window.t_start + window.t_end) / 2 - t_start
                 truth.append(float(person.course.at(middle)[1]))
     assert len(expected) > 200
+    assert np.corrcoef(expected, truth)[0, 1] > 0.4
+
+
+def test_the_model_of_simulated_fmri_follows_a_participant_of_the_reserved_ones() -> None:
+    person, t_start = Participant(FIRST_RESERVED_SEED + 7), 1000.0
+    bundle = load_bundle(shipped_bundles()["roi-simulated"])
+    decoder = Decoder(bundle, provider="cpu")
+    scan = SimulatedBold(person)
+    frames = roi_source(
+        scan.frames(0, 150),
+        t_start + scan.times(0, 150),
+        name="scan",
+        ch_names=scan.ch_names,
+        about={"acquisition.tr_s": "2"},
+    )
+    expected, truth = [], []
+    for window in open_windows(frames, bundle.manifest.windows):
+        estimate = decoder.decode(window).estimate
+        if estimate.targets:
+            assert ("roi", Flag.SIMULATED) in estimate.flags
+            expected.append(estimate.targets["arousal"].expected)
+            truth.append(float(person.course.at(estimate.t_end - estimate.lag_s - t_start)[1]))
+    assert len(expected) > 130
     assert np.corrcoef(expected, truth)[0, 1] > 0.4
 
 
