@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from rtaffect.core.errors import ScannerError
+from rtaffect.simulate.delivery import Delivery
 from rtaffect.simulate.processes import FloatArray
 from rtaffect.simulate.scan import Scan
-from rtaffect.simulate.scanner_faults import Delivery
 from rtaffect.simulate.scanner_link import LOOK_S, NAN
 
 WITH_MEANS, WITH_VOXELS = (1, 4), (2, 3, 4)

@@ -8,9 +8,9 @@ from io import BytesIO
 import numpy as np
 import numpy.typing as npt
 
+from rtaffect.simulate.delivery import Delivery
 from rtaffect.simulate.processes import FloatArray
 from rtaffect.simulate.scan import Scan
-from rtaffect.simulate.scanner_faults import Delivery
 from rtaffect.simulate.scanner_link import AFFINE, SHAPE, TIME
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from rtaffect.core.errors import ScannerError
+from rtaffect.simulate.delivery import Delivery
 from rtaffect.simulate.scan import Scan
-from rtaffect.simulate.scanner_faults import Delivery
 from rtaffect.simulate.scanner_link import AFFINE, NAN, SHAPE, TR
 
 PAUSE_S = 0.002

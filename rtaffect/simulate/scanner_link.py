@@ -8,8 +8,9 @@ from typing import Protocol
 
 from rtaffect.core.clock import Clock
 from rtaffect.core.errors import ConfigError
+from rtaffect.simulate.delivery import Delivery
 from rtaffect.simulate.scan import Scan
-from rtaffect.simulate.scanner_faults import Delivery, ScannerFault, apply_scanner_faults
+from rtaffect.simulate.scanner_faults import ScannerFault, apply_scanner_faults
 
 NAN, AFFINE, TR, SHAPE, TIME = (
     "NaN",

@@ -7,8 +7,8 @@ import numpy as np
 
 from rtaffect.core.streams import Chunk, StreamInfo
 from rtaffect.publish.lsl import LslSender
+from rtaffect.simulate.delivery import Delivery
 from rtaffect.simulate.scan import Scan
-from rtaffect.simulate.scanner_faults import Delivery
 from rtaffect.simulate.scanner_link import NAN, TIME
 
 ROI = "roi"

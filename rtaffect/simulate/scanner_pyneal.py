@@ -7,8 +7,8 @@ import numpy as np
 import zmq
 
 from rtaffect.core.errors import ScannerError
+from rtaffect.simulate.delivery import Delivery
 from rtaffect.simulate.scan import Scan
-from rtaffect.simulate.scanner_faults import Delivery
 from rtaffect.simulate.scanner_link import AFFINE, LOOK_S, NAN, SHAPE, TR
 
 HELLO = "hello from rtaffect simulate"

@@ -10,11 +10,11 @@ import pytest
 from rtaffect.core.clock import ManualClock
 from rtaffect.core.errors import ConfigError, RecordingError
 from rtaffect.simulate.bold import BoldSettings, SimulatedBold
+from rtaffect.simulate.delivery import Delivery
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.scan import NiftiScan, Scan, SimulatedScan, TableScan, open_scan
 from rtaffect.simulate.scanner_faults import (
     SCANNER_FAULTS,
-    Delivery,
     apply_scanner_faults,
     describe_scanner_faults,
     parse_scanner_fault,
