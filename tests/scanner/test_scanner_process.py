@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -241,6 +242,7 @@ def test_pulses_on_a_marker_stream_stamp_the_volumes(source_id: str, tmp_path: P
         for index in range(4):
             if index != 2:  # this pulse is lost
                 outlet.push_sample(["R128"], begin + (index + 1) * TR_S)
+        time.sleep(1.0)  # as pulses are there long before their volumes
         with Sender(address) as sender:
             for index in range(4):
                 sender.send(index, a_volume(index).astype(np.int16))
