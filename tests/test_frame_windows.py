@@ -318,6 +318,22 @@ def test_the_senders_clock_counts_with_its_offset() -> None:
         )
 
 
+def test_frames_from_the_future_are_passed_over_and_told() -> None:
+    made = frames(6)
+    wrong = [replace(frame, stamp_s=frame.stamp_s + 500.0) for frame in made[2:4]]
+    chain = FrameChain(FRAMES, {"roi": roi_info()})
+    closed: list[float] = []
+    told: list[tuple[str, ...]] = []
+    for event in events_of([*made[:2], *wrong, *made[4:]]):
+        closed += [w.t_end for w in chain.push(event)]
+        told.append(chain.notes())
+    assert set(closed) >= {made[i].stamp_s for i in (0, 1, 4, 5)}
+    assert max(closed) == made[5].stamp_s
+    assert any("stamped in the future" in note for notes in told for note in notes)
+    assert told[-1] == ()
+    assert chain.health(120.0)["roi"].n_backward == 2
+
+
 def test_stamps_that_mean_the_start_are_moved_to_the_middle() -> None:
     made = frames(10)
     about = {"acquisition.tr_s": "2.0", "acquisition.time_reference": "start"}

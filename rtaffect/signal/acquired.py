@@ -102,6 +102,7 @@ class AcquiredTrack(Track):
         self._frames: deque[_Frame] = deque(maxlen=math.ceil(window_s / SHORTEST_TR_S) + 2)
         self._steps_s: deque[float] = deque(maxlen=16)
         self._n_in_run = 0
+        self._is_ahead = False
 
     @property
     def counts(self) -> TimelineCounts:
@@ -122,6 +123,8 @@ class AcquiredTrack(Track):
     def faults(self) -> tuple[str, ...]:
         """What is wrong right now, in words: ``"2 regions missing (A8m_L, A8m_R)"``."""
         faults = self._reader.faults
+        if self._is_ahead:
+            faults += ("frames are stamped in the future: has the sender's clock been set?",)
         if not self._has_right_tr():
             got_s, wanted_s = median(self._steps_s), 1.0 / self.spec.sfreq
             faults += (f"frames come every {got_s:.3g} s, the model wants {wanted_s:.3g} s",)
@@ -140,7 +143,8 @@ class AcquiredTrack(Track):
     def push(self, chunk: Chunk) -> Iterator[None]:
         """Take frames one by one; yield after each that is newer than all before it."""
         for column, stamp_s in self._stamps.place(chunk):
-            if math.isnan(stamp_s):
+            self._is_ahead = math.isnan(stamp_s)
+            if self._is_ahead:
                 self.interrupt(Break.CLOCK)
                 continue
             self._place(stamp_s, chunk, column)

@@ -13,6 +13,7 @@ from window_cases import same_windows
 from rtaffect.core.errors import RecordingError
 from rtaffect.core.spec import WindowSpec
 from rtaffect.core.streams import Chunk, ClockOffset
+from rtaffect.publish.xdf_writer import XdfWriter
 from rtaffect.sources.recording import RecordingSource, open_recording
 from rtaffect.sources.roi_table import read_roi_table
 from rtaffect.windows import open_windows
@@ -143,6 +144,29 @@ def test_beside_eeg_and_face_a_table_lies_at_the_start_of_the_eeg(tmp_path: Path
     assert arrivals == sorted(arrivals)
     offsets = {e.modality: e.offset_s for e in events if isinstance(e, ClockOffset)}
     assert offsets["roi"] == pytest.approx(t_eeg + 0.75)
+
+
+def test_frames_that_labrecorder_kept_are_found_without_eeg(tmp_path: Path) -> None:
+    path = tmp_path / "scan.xdf"
+    with path.open("wb") as file:
+        xdf = XdfWriter(file)
+        xdf.add_stream(
+            1,
+            name="rtaffect-roi",
+            stype="fMRI",
+            dtype="f4",
+            ch_names=("a", "b"),
+            source_id="s",
+            about={"acquisition.tr_s": "2.0", "atlas.name": "mine"},
+        )
+        xdf.add_stream(2, name="m", stype="rtaffect-roi-meta", dtype=object, ch_names=("json",))
+        xdf.clock_offset(1, t_collected=50.0, offset_s=3.0)
+        xdf.samples(1, np.arange(50.0, 60.0, 2.0), np.arange(10.0, dtype="f4").reshape(2, 5))
+        xdf.footers()
+    with open_recording([path]) as source:
+        assert source.infos["roi"].about == {"acquisition.tr_s": "2.0", "atlas.name": "mine"}
+        assert list(source.infos) == ["roi"]
+        assert source.t_first == 53.0
 
 
 STUDYFORREST = replace(
