@@ -46,8 +46,9 @@ def lay_out(seeds: Sequence[Predictions]) -> Grid:
     latest = np.full(n_shown, np.iinfo(np.int64).min)
     np.minimum.at(earliest, place, first.window)
     np.maximum.at(latest, place, first.window)
-    column = first.window - earliest[place]
-    length = latest - earliest + 1
+    step = max(1, int(np.gcd.reduce(first.window - earliest[place])))  # of recipes that skip frames
+    column = (first.window - earliest[place]) // step
+    length = (latest - earliest) // step + 1
     shape = (n_shown, int(length.max()))
     n_classes = len(first.classes)
     label = np.full(shape, NO_CLASS, dtype=np.int64)

@@ -8,6 +8,10 @@ from offline.recipe import Recipe, Sweep, load_sweep
 from rtaffect.core.errors import ConfigError
 
 _N_QUICK_SUBJECTS = 3
+_FEW_FOLDS = {
+    "loso": ["protocol.n_validation=1"],
+    "stimuli": ["protocol.n_subject_folds=3", "protocol.n_stimulus_folds=3"],
+}
 
 
 def quick_changes(path: Path, changes: Sequence[str]) -> list[str]:
@@ -31,9 +35,9 @@ def quick_changes(path: Path, changes: Sequence[str]) -> list[str]:
     """
     base = load_sweep(path, changes).base
     subjects = base.subjects or base.dataset.open().subjects
-    folds = {"loso": "protocol.n_validation=1"}.get(base.protocol.kind, "protocol.n_folds=2")
+    folds = _FEW_FOLDS.get(base.protocol.kind, ["protocol.n_folds=2"])
     few = ", ".join(subjects[:_N_QUICK_SUBJECTS])
-    return [f"subjects=[{few}]", "training.max_epochs=1", folds]
+    return [f"subjects=[{few}]", "training.max_epochs=1", *folds]
 
 
 def chosen_recipes(
