@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from offline.recipe import load_recipe, load_sweep
+from rtaffect.core.atlas import brainnetome
 from rtaffect.core.errors import ConfigError
 from rtaffect.core.montages import EEG_15, EEG_32
 
@@ -172,3 +173,59 @@ def test_a_recipe_must_be_a_mapping(tmp_path: Path, text: str) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"There is no recipe .*none\.yaml"):
         load_recipe(tmp_path / "none.yaml")
+
+
+ROI = """
+name: tiny
+dataset: {kind: simulated_scan, n_subjects: 3, n_regions: 7}
+windows: {kind: roi, window_s: 12, lag_s: 5}
+model: {kind: roi_linear}
+protocol: {kind: loso, n_validation: 1}
+"""
+
+
+def test_windows_of_fmri_have_the_regions_of_the_data_set_or_those_that_are_named(
+    tmp_path: Path,
+) -> None:
+    path = _write(tmp_path, ROI)
+    recipe = load_recipe(path)
+    spec = recipe.window_spec()
+    assert spec.closes == "roi"
+    assert spec.modalities["roi"].ch_names == recipe.dataset.open().ch_names
+    assert (spec.lag_s, spec.window_s, spec.hop_s) == (5.0, 12.0, 2.0)
+    assert spec.modalities["roi"].take == "frames"
+    named = load_recipe(path, ["windows.regions=[region-002, region-001]", "windows.sfreq=1"])
+    roi = named.window_spec().modalities["roi"]
+    assert (roi.ch_names, roi.take, roi.sfreq) == (("region-002", "region-001"), "seconds", 1.0)
+
+
+def test_the_seed_list_is_that_of_the_atlas_by_its_numbers(tmp_path: Path) -> None:
+    chosen = load_recipe(_write(tmp_path, ROI), ["windows.regions=seed_list"])
+    names = chosen.window_spec().modalities["roi"].ch_names
+    numbers = [1, 10, 14, 17, 42, 43, 54, 55, 86, 87, *range(104, 108), 134, 135, *range(140, 144)]
+    numbers += [150, 151, 158, 159, 182, 183, 190, 191, 194, 195, 202, 203]
+    assert names == tuple(brainnetome().names[number] for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("windows.kind=eye", "windows.kind must be one of eeg, roi, volume; got 'eye'"),
+        ("windows.regions=amygdala", "must be dataset, seed_list or a list of names"),
+        ("windows.regions=[a, a]", "names that differ"),
+        ("sequences.t_max=2", "sequences.t_max must be 1"),
+        ("windows.montage=EEG_32", "windows.montage is not a known key of kind roi"),
+        ("windows={kind: volume, shape: [4, 0, 4]}", "of at least 1"),
+    ],
+)
+def test_what_is_wrong_with_windows_of_fmri_is_named(
+    tmp_path: Path, change: str, complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
+        load_recipe(_write(tmp_path, ROI), [change])
+
+
+def test_windows_without_a_kind_are_written_as_before_there_were_kinds(tmp_path: Path) -> None:
+    recipe = load_recipe(_write(tmp_path, MINIMAL))
+    assert "kind" not in recipe.model_dump(mode="json")["windows"]
+    assert load_recipe(_write(tmp_path, ROI)).model_dump(mode="json")["windows"]["kind"] == "roi"
