@@ -40,6 +40,7 @@ _KEEP = 4
 _N_SHAPES = 3  # one for each direction of the gradients
 _GRADIENT, _PULSE, _DRIFT, _MARKER, _ECG = range(5)
 _BEAT_S = 1.0  # how long a heartbeat shows
+_BREATH_HZ, _SLOW_HZ = 0.273, 0.094  # at no multiple of any TR
 _RAMP_S = 0.01  # how gently gradients come and go
 
 
@@ -97,7 +98,7 @@ class MagnetSettings:
     marker_delay_s: float = 0.02
     pulse_uv: float = 80.0
     pulse_change: float = 0.15
-    beats_per_minute: float = 66.0
+    beats_per_minute: float = 67.0
     ecg_uv: float = 1000.0
 
 
@@ -193,8 +194,8 @@ class ScannedEeg:
         beat_s = 60.0 / self.settings.beats_per_minute
         for number in range(math.floor(t_start / beat_s) - 1, math.ceil(t_stop / beat_s) + 2):
             even = number * beat_s
-            slow = 0.06 * math.sin(2 * math.pi * 0.1 * even + 1.0)
-            breath = 0.03 * math.sin(2 * math.pi * 0.25 * even)
+            slow = 0.06 * math.sin(2 * math.pi * _SLOW_HZ * even + 1.0)
+            breath = 0.03 * math.sin(2 * math.pi * _BREATH_HZ * even)
             own = normals((*self._key, _PULSE), 2, abs(number))
             onset = even + slow + breath + 0.006 * float(own[0])
             if t_start <= onset < t_stop:
@@ -217,7 +218,7 @@ class ScannedEeg:
 
     def _height(self, onset: float, number: int) -> float:
         own = float(normals((*self._key, _PULSE), 2, abs(number))[1])
-        breath = math.sqrt(2.0) * math.sin(2 * math.pi * 0.25 * onset)
+        breath = math.sqrt(2.0) * math.sin(2 * math.pi * _BREATH_HZ * onset)
         return 1.0 + self.settings.pulse_change * math.sqrt(0.5) * (own + breath)
 
     def _prepare_gradients(self) -> None:
