@@ -1,10 +1,9 @@
 """The scanner process: what comes in is put in order, made into frames, and sent."""
 
+import gc
 import logging
 import math
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from threading import Event as StopEvent
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from rtaffect.scanner.description import describe
 from rtaffect.scanner.frames import FrameMaker
 from rtaffect.scanner.lsl_input import LslInput
 from rtaffect.scanner.policy import Policy
+from rtaffect.scanner.progress import Progress
 from rtaffect.scanner.regions import named_regions, open_mean_maker
 from rtaffect.scanner.stages import Stage, Stages
 from rtaffect.scanner.timing import Stamper, TimeSource
@@ -41,43 +41,6 @@ class VolumeSink(Protocol):
 
     def serve(self) -> None:
         """Do what has to be done between volumes."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """Where the process is, for a line on a terminal.
-
-    Parameters
-    ----------
-    run, index : int
-        Of the newest frame; 0 and -1 before the first.
-    n_frames, n_missing : int
-        Since the start.
-    dropped : Counter of str
-        How many arrivals were not used, by reason.
-    valid : bool
-        The newest frame's run has settled.
-    latency_ms : float
-        From its arrival to its publication; NaN before the first.
-    """
-
-    run: int = 0
-    index: int = -1
-    n_frames: int = 0
-    n_missing: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    valid: bool = False
-    latency_ms: float = math.nan
-
-    def __str__(self) -> str:
-        if not self.run:
-            return "waiting for the first volume ..."
-        state = "valid" if self.valid else "settling"
-        dropped = "".join(f"  {n} {why}" for why, n in sorted(self.dropped.items()))
-        return (
-            f"run {self.run}  volume {self.index}  {state}  {self.latency_ms:.1f} ms  "
-            f"{self.n_missing} missing{dropped}"
-        )
 
 
 class ScannerProcess:
@@ -156,6 +119,8 @@ class ScannerProcess:
         PublishError
             LSL or ZeroMQ refuses to send.
         """
+        gc.collect()
+        gc.freeze()  # what start-up made is not looked at again: no long pause in a run
         while not stop.is_set():
             t_before = self._clock()
             items = self._source.receive(LOOK_S)
