@@ -27,8 +27,10 @@ from offline.datasets.windows import RecordedWindows, read_windows
 from offline.errors import DataError, RunError
 from offline.models.contract import Features, Network, Shapes
 from offline.recipe import Recipe
+from rtaffect.chain import Chain
 from rtaffect.core.errors import MontageError
 from rtaffect.decode.inputs import encoder_inputs
+from rtaffect.frame_windows import FrameChain
 from rtaffect.windows import open_windows
 
 _EXTRACT_WINDOWS = 64
@@ -41,7 +43,9 @@ _CODE = {
 }
 _CODE |= {
     path: path.read_bytes()
-    for path in (Path(inspect.getfile(part)) for part in (open_windows, encoder_inputs))
+    for path in (
+        Path(inspect.getfile(part)) for part in (open_windows, FrameChain, Chain, encoder_inputs)
+    )
 }
 """The code that runs. Somebody may change what is on disk before a long process asks for it."""
 
@@ -135,7 +139,8 @@ def _code_digest(*of_recipe: str) -> str:
     files = [path for path in _CODE if path.parent.name in ("features", "signal")]
     files += [Path(str(sys.modules[name].__file__)) for name in of_recipe]
     files += [Path(inspect.getfile(part)) for part in (ArraySource, ScaledSource, Network)]
-    files += [Path(inspect.getfile(part)) for part in (read_windows, open_windows, encoder_inputs)]
+    of_windows = (read_windows, open_windows, FrameChain, Chain, encoder_inputs)
+    files += [Path(inspect.getfile(part)) for part in of_windows]
     code = [_CODE[path] if path in _CODE else path.read_bytes() for path in files]
     return hashlib.sha256(b"".join(code)).hexdigest()
 
