@@ -111,7 +111,7 @@ class BeatDetector:
         self._band.reset()
         self._energy.reset()
         self._seen.clear()
-        self._n_settled = self._n + self._n_settle
+        self._n_settled = self._watched_from = self._n + self._n_settle
 
     def _look(self, number: int, energy: float) -> int | None:
         """Take the energy at one place of the grid; return the beat that it completes."""

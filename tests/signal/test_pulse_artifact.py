@@ -119,6 +119,15 @@ def test_without_an_ecg_the_field_does_for_a_heart_that_beats_regularly() -> Non
     assert in_db(band_power(left, 2, 8), band_power(artifact[:-1, late], 2, 8)) < -6.0
 
 
+def test_what_beats_are_like_is_known_after_a_long_silence() -> None:
+    watched = detector()
+    watched.push(RAW[-1:, : round(15 * SFREQ)])
+    watched.skip(round(15 * SFREQ))
+    found = np.array(watched.push(RAW[-1:, round(30 * SFREQ) :])) / SFREQ
+    due = TIMES[(TIMES > 30.4) & (TIMES < DURATION - 0.5)]
+    assert all(((found > t) & (found < t + 0.2)).sum() == 1 for t in due)
+
+
 @pytest.mark.parametrize("flat", [0.0, np.nan])
 def test_without_heartbeats_there_are_no_samples(flat: float) -> None:
     silent = RAW.copy()

@@ -48,7 +48,7 @@ SCENES = {
 def corrected(
     magnet: MagnetSettings, spec: MrSpec, *, seconds: float, chunk_s: float, with_ecg: bool
 ) -> tuple[Floats, list[float]]:
-    """Correct a simulated session; return the EEG and what each chunk took of the core, in seconds."""
+    """Correct a simulated session; return the EEG and what each chunk took, in seconds."""
     source = SimulatedSource(Participant(2), seconds, sfreq=SFREQ, chunk_s=chunk_s, magnet=magnet)
     infos = dict(source.infos)
     if not with_ecg:
