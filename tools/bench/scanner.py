@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -54,6 +55,12 @@ def labels() -> npt.NDArray[np.int16]:
     return values
 
 
+def picture(data: npt.NDArray[Any]) -> Any:
+    """Return voxels as nibabel has them."""
+    make: Any = nibabel.Nifti1Image
+    return make(data, AFFINE)
+
+
 def volumes(dtype: str) -> list[npt.NDArray[np.generic]]:
     """Return some volumes that differ."""
     rng = np.random.default_rng(0)
@@ -68,10 +75,8 @@ def stages(n: int, dtype: str) -> None:
         Volume(data=one, affine=AFFINE, index=0, run="1", tr_s=TR_S, t_acq=0.0, t_arrival=0.0)
         for one in data
     ]
-    masker = NiftiLabelsMasker(
-        nibabel.Nifti1Image(at, AFFINE), standardize=None, resampling_target=None
-    ).fit()
-    images = [nibabel.Nifti1Image(one, AFFINE) for one in data]
+    masker = NiftiLabelsMasker(picture(at), standardize=None, resampling_target=None).fit()
+    images = [picture(one) for one in data]
     theirs_means = np.asarray(masker.transform(images[0])).reshape(-1)
     difference = np.abs(maker.means(given[0]) / theirs_means - 1.0).max()
     cleaner = RoiCleaner(246, CleaningSpec())
@@ -108,7 +113,7 @@ class Sender:
     """Sends volumes as Pyneal's scanner side does, and the scanner's pulses."""
 
     def __init__(self, address: str, pulses: pylsl.StreamOutlet, n: int) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.PAIR)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
         self._socket.linger = 0
         self._socket.connect(address)
         self._socket.send(b"hello from the benchmark")
@@ -158,7 +163,7 @@ def live(n: int, every_s: float, dtype: str) -> None:
     address = free_address()
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "labels.nii.gz"
-        nibabel.save(nibabel.Nifti1Image(labels(), AFFINE), image)
+        nibabel.save(picture(labels()), image)
         session = Path(folder) / "session.yaml"
         settings = {
             "input": {"kind": "pyneal", "address": address},
