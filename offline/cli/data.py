@@ -114,11 +114,12 @@ def _numbers(dataset: "Dataset") -> Iterator[str]:
         for recording in dataset.recordings(subject):
             n_recordings += 1
             trials += recording.trials
+    what = "EEG channel" if "eeg" in dataset.about.modalities else "region"
     hours = sum(trial.t_end - trial.t_start for trial in trials) / 3600
     yield (
         f"{_counted(len(dataset.subjects), 'subject')}, {_counted(n_recordings, 'recording')}, "
         f"{_counted(len(trials), 'trial')}, {hours:.2f} hours in trials; "
-        f"{_counted(len(dataset.ch_names), 'channel or region')} that all have"
+        f"{_counted(len(dataset.ch_names), what)}"
     )
     for target, label in dataset.labels.items():
         values = np.array([trial.values[target] for trial in trials])

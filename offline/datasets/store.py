@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from offline.datasets.contract import Dataset, Recording
+from offline.datasets.contract import Course, Dataset, Recording
 from offline.datasets.digests import file_digest
 from offline.datasets.store_index import (
     COURSE_SFREQ,
@@ -55,6 +55,12 @@ def write_store(dataset: Dataset, folder: Path, *, report: Report = lambda *_: N
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         msg = f"{folder} must be a new or an empty folder; give another one, or remove it."
+        raise DataError(msg)
+    if "volume" in dataset.about.modalities and not dataset.ch_names:
+        msg = (
+            f"{dataset.about.title} holds volumes, which are kept in their own files and not "
+            "converted; use it as it is."
+        )
         raise DataError(msg)
     with _unfinished(folder) as part:
         names = dataset.subjects
@@ -212,7 +218,10 @@ def _write_recording(recording: Recording, place: Path, name: str) -> StoredReco
             streams=tuple(writer.close() for writer in writers.values()),
             order=order.close(),
             details=tuple(details),
-            course=_write_course(recording, place / f"{name}-course.npy", left),
+            course=_write_course(recording, recording.course, place / f"{name}-course.npy", left),
+            train_course=_write_course(
+                recording, recording.train_course, place / f"{name}-train-course.npy", left
+            ),
         )
 
 
@@ -232,13 +241,15 @@ def _row(event: Event, numbers: dict[str, int]) -> tuple[float, ...]:
             return ArrivalKind.TICK, 0, 0, event.t_received, 0.0
 
 
-def _write_course(recording: Recording, path: Path, left: ExitStack) -> StoredCourse | None:
-    if recording.course is None or not recording.trials:
+def _write_course(
+    recording: Recording, course: Course | None, path: Path, left: ExitStack
+) -> StoredCourse | None:
+    if course is None or not recording.trials:
         return None
     t_first = min(trial.t_start for trial in recording.trials)
     t_last = max(trial.t_end for trial in recording.trials)
     n_times = int(np.ceil((t_last - t_first) * COURSE_SFREQ)) + 1
-    courses = recording.course(t_first + np.arange(n_times) / COURSE_SFREQ)
+    courses = course(t_first + np.arange(n_times) / COURSE_SFREQ)
     samples = _GrowingArray(path, _FLOAT, (len(courses),), left)
     samples.append(np.stack(list(courses.values()), axis=1))
     return StoredCourse(targets=tuple(courses), t_first=t_first, samples=samples.close())

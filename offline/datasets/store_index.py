@@ -8,21 +8,21 @@ plain arrays: nothing is ever unpickled.
 import os
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from offline.datasets.contract import About, Label, Trial
 from offline.datasets.settings import Settings
 from offline.errors import DataError
 from rtaffect.core.streams import StreamInfo, StreamState
 
-FORMAT = 1
+FORMAT = 2
 """Layout of the store; a reader refuses later ones."""
 
 INDEX = "index.json"
 """Written last: a folder without it is no data set."""
 
 COURSE_SFREQ = 32.0
-"""Rate at which courses are kept, in Hz; between two samples they are taken as straight."""
+"""Rate at which courses are kept, in Hz."""
 
 
 class StoredArray(Settings):
@@ -52,14 +52,23 @@ class StoredStream(Settings):
 
 
 class StoredCourse(Settings):
-    """What was felt at every moment: ``samples`` (n_times, n_targets) from `t_first` on."""
+    """What was felt at every moment: ``samples`` (n_times, n_targets) from `t_first` on.
+
+    A number on a scale is straight between two; of classes the nearest counts.
+    """
 
     targets: tuple[str, ...]
     t_first: float
     samples: StoredArray
 
 
-class StoredRecording(Settings):
+class _WithValues(Settings):
+    """Trials may have no value, which JSON writes as NaN."""
+
+    model_config = ConfigDict(allow_inf_nan=True, ser_json_inf_nan="constants")
+
+
+class StoredRecording(_WithValues):
     """One recording; ``order`` (n_events, 5) says in which order everything arrived."""
 
     session: str
@@ -68,15 +77,17 @@ class StoredRecording(Settings):
     order: StoredArray
     details: tuple[tuple[int, StreamState, str], ...]
     course: StoredCourse | None
+    train_course: StoredCourse | None = None
 
     def arrays(self) -> tuple[StoredArray, ...]:
         """Return every file of the recording."""
         of_streams = [array for one in self.streams for array in (one.samples, one.stamps)]
-        of_course = [] if self.course is None else [self.course.samples]
+        courses = (self.course, self.train_course)
+        of_course = [course.samples for course in courses if course is not None]
         return (*of_streams, self.order, *of_course)
 
 
-class StoredSubject(Settings):
+class StoredSubject(_WithValues):
     """One subject; `origin` is the fingerprint in the data set that was converted."""
 
     name: str
@@ -84,7 +95,7 @@ class StoredSubject(Settings):
     recordings: tuple[StoredRecording, ...]
 
 
-class Index(Settings):
+class Index(_WithValues):
     """Everything but the arrays."""
 
     format: int = Field(ge=1, le=FORMAT)

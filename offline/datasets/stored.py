@@ -33,7 +33,7 @@ ABOUT = About(
     reference="",
     licence="that of what was converted",
     how_to_get="rtaffect-offline data convert RECIPE.yaml --out DIR",
-    modalities=("eeg", "face"),
+    modalities=("eeg", "face", "roi"),
     tried_on="What was converted from every other kind; its windows are bit-identical.",
 )
 
@@ -104,6 +104,7 @@ class Stored:
                 open=partial(StoredSource, self._root, stored),
                 trials=stored.trials,
                 course=self._course(stored.course),
+                train_course=self._course(stored.train_course),
             )
 
     def fingerprint(self, subject: str) -> str:
@@ -145,9 +146,16 @@ class Stored:
         samples = _mapped(self._root, stored.samples)
         times = stored.t_first + np.arange(len(samples)) / COURSE_SFREQ
 
+        labels = self._index.labels
+
         def course(at: Floats) -> Mapping[str, Floats]:
+            # A class has none between it and another, nor has what is no number.
+            nearest = np.clip(np.rint((at - times[0]) * COURSE_SFREQ), 0, len(times) - 1)
+            held = samples[nearest.astype(np.int64)]
             return {
                 target: np.interp(at, times, samples[:, i])
+                if labels[target].edges and not np.isnan(samples[:, i]).any()
+                else held[:, i]
                 for i, target in enumerate(stored.targets)
             }
 

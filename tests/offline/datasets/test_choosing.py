@@ -90,6 +90,11 @@ def test_the_examples_of_the_documentation_are_valid() -> None:
         "deap",
         "faced",
         "eav",
+        "studyforrest",
+        "studyforrest_volumes",
+        "icbhi",
+        "roi_table",
+        "nifti_events",
         "stored",
     ]
     for example in examples:

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from event_content import content
-from fakes import bids, eav, own, simulated
+from fakes import bids, eav, icbhi, own, simulated, studyforrest, studyforrest_volumes
 
 from offline.datasets import store
 from offline.datasets.store import write_store
 from offline.datasets.stored import StoredSettings
 from offline.datasets.windows import read_windows
 from offline.errors import DataError
+from offline.window_settings import RoiWindowSettings
 from rtaffect.core.spec import SignalSpec, WindowSpec
 
 
@@ -188,3 +189,38 @@ def test_what_is_in_the_way_is_not_removed(tmp_path: Path) -> None:
         write_store(dataset, tmp_path / "other")
     assert (tmp_path / "store" / "thesis.txt").read_text() == "mine"
     assert (tmp_path / "other.part" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["studyforrest", "icbhi"])
+def test_frames_with_strict_weak_and_missing_labels_are_kept(tmp_path: Path, kind: str) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    if kind == "studyforrest":
+        before = studyforrest.write_fake(raw, train_labels="merged").open()
+        wanted = RoiWindowSettings(window_s=8, n_settle=2)
+    else:
+        before = icbhi.write_fake(raw).open()
+        wanted = RoiWindowSettings(window_s=25, tr_s=1, lag_s=0, n_settle=2)
+    write_store(before, tmp_path / "store")
+    after = StoredSettings(path=tmp_path / "store").open()
+    assert after.ch_names == before.ch_names
+    assert list(after.check()) == []
+    for subject in before.subjects:
+        for one, other in zip(before.recordings(subject), after.recordings(subject), strict=True):
+            spec = wanted.spec(before.ch_names)
+            first, second = (
+                read_windows(recording, spec, hop_s=wanted.tr_s) for recording in (one, other)
+            )
+            np.testing.assert_array_equal(first.inputs["roi"], second.inputs["roi"])
+            for what in ("values", "train_values"):
+                had, kept = getattr(first, what), getattr(second, what)
+                assert had.keys() == kept.keys()
+                for name, values in had.items():
+                    np.testing.assert_allclose(kept[name], values, atol=1e-6)
+
+
+def test_volumes_are_not_converted(tmp_path: Path) -> None:
+    settings = studyforrest_volumes.write_fake(tmp_path)
+    with pytest.raises(DataError, match="volumes, which are kept in their own files"):
+        write_store(settings.open(), tmp_path / "store")
+    assert not (tmp_path / "store").exists()
