@@ -144,7 +144,9 @@ def membership_of(bundles: Mapping[str, Bundle], settings: FusionSettings) -> Me
 
 def _pools(bundles: Mapping[str, Bundle]) -> dict[str, TargetPool]:
     """Return how each target that can be fused is pooled, by name."""
-    names = sorted({target for bundle in bundles.values() for target in bundle.manifest.targets})
+    names = dict.fromkeys(
+        t for _, bundle in sorted(bundles.items()) for t in bundle.manifest.targets
+    )
     found = {
         target: pool_of(
             {
