@@ -34,6 +34,7 @@ from rtaffect.core.spec import CleaningSpec, RoiSpec
 from rtaffect.core.streams import Chunk, StreamInfo
 from rtaffect.decode.decoder import Decoder
 from rtaffect.scanner.acquired import Volume
+from rtaffect.scanner.process import HEALTH_S
 from rtaffect.scanner.roi_means import LabelImage, RoiMeanMaker
 from rtaffect.signal.roi_cleaning import RoiCleaner
 from rtaffect.windows import open_chain
@@ -113,7 +114,7 @@ class Sender:
     """Sends volumes as Pyneal's scanner side does, and the scanner's pulses."""
 
     def __init__(self, address: str, pulses: pylsl.StreamOutlet, n: int) -> None:
-        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
+        self._socket: Any = zmq.Context.instance().socket(zmq.PAIR)
         self._socket.linger = 0
         self._socket.connect(address)
         self._socket.send(b"hello from the benchmark")
@@ -210,13 +211,11 @@ def measure(
         if index % 20 == 0:
             memory.append((index, process.memory_info().rss / 1e6))
     receiver.join()
-    time.sleep(0.5)
     sender.close()
-    said = []
-    while True:
+    said: list[dict[str, Any]] = []
+    t_end = time.monotonic() + HEALTH_S + 1.0  # one more report of health, on all of them
+    while time.monotonic() < t_end:
         texts, _ = meta.pull_chunk(timeout=0.2, max_samples=4096)
-        if not texts:
-            break
         said += [json.loads(text) for (text,) in texts]
     told = [one for one in said if one["kind"] == "frame"]
     if len(received) != n or len(told) != n:
