@@ -21,6 +21,18 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="session")
+def face_models() -> None:
+    """Get the networks where they are not there yet, as `rtaffect face setup` does."""
+    from rtaffect.core.errors import FaceError
+    from rtaffect.face.models import fetch_models, find_models
+
+    try:
+        find_models()
+    except FaceError:
+        fetch_models()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a test that was skipped for a reason that is not on the list into a failure."""

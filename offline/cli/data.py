@@ -1,4 +1,4 @@
-"""``rtaffect-offline data``: which data sets are read, what is wrong with a copy, conversion."""
+"""``rtaffect-offline data``: which data sets are read, what is wrong with a copy, conversions."""
 
 import textwrap
 from collections.abc import Iterator
@@ -9,11 +9,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from offline.cli import faces
+
 if TYPE_CHECKING:
     from offline.datasets.contract import Dataset, Trial
 
 app = typer.Typer(
-    help="Data sets: which are read, what is wrong with a copy on disk, conversion.",
+    help="Data sets: which are read, what is wrong with a copy on disk, conversion, faces.",
     no_args_is_help=True,
 )
 
@@ -159,3 +161,6 @@ def convert(
             report=lambda n_done, n_total: bars.update(task, completed=n_done, total=n_total),
         )
     console.print(f"{out}: use it as `dataset: {{kind: stored, path: {out}}}`.", markup=False)
+
+
+app.command()(faces.faces)

@@ -51,6 +51,7 @@ HELPERS = {
     "deap_ratings": "of deap",
     "deap_recording": "of deap",
     "faced_files": "of faced",
+    "faces": "makes what deap and own read of faces",
     "frames": "of fMRI",
     "nifti_files": "of nifti_events and studyforrest_volumes",
     "npz": "of icbhi",
