@@ -114,7 +114,7 @@ class Sender:
     """Sends volumes as Pyneal's scanner side does, and the scanner's pulses."""
 
     def __init__(self, address: str, pulses: pylsl.StreamOutlet, n: int) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.PAIR)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.connect(address)
         self._socket.send(b"hello from the benchmark")
