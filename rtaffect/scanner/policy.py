@@ -107,6 +107,11 @@ class Policy:
             yield run.release()
         yield RunEnded(run=run.number, t=t, n_frames=run.n_frames, n_missing=run.n_missing)
 
+    def disown(self, frame: Frame) -> None:
+        """Forget what a frame was like that could not be used: the run's others may be right."""
+        if self._run is not None and self._run.first is frame.acquired:
+            self._run.first = None
+
     def _take(self, item: Arrival) -> Iterator[Decision]:
         wrong = _fault(item)
         if wrong:
@@ -184,12 +189,13 @@ class _Run:
     def __init__(self, number: int, first: Arrival) -> None:
         self.number = number
         self.name = first.run
+        self.first: Arrival | None = first
         self.held: Arrival | None = None
         self.doubles: set[str] = set()
         self.n_frames = 0
         self.n_missing = 0
         self.t_newest = first.t_arrival
-        self._first = first
+        self._alive_s = ALIVE_TR * (first.tr_s if math.isfinite(first.tr_s) else UNKNOWN_TR_S)
         self._next = 0
         self._given_up: set[int] = set()
 
@@ -200,12 +206,11 @@ class _Run:
 
     def is_alive(self, t: float) -> bool:
         """Return whether the run sent something a short while before `t`."""
-        tr_s = self._first.tr_s if math.isfinite(self._first.tr_s) else UNKNOWN_TR_S
-        return t <= self.t_newest + ALIVE_TR * tr_s
+        return t <= self.t_newest + self._alive_s
 
     def changed(self, item: Arrival) -> str:
         """Return how an arrival differs from the run's first; "" when it does not."""
-        first = self._first
+        first = self.first = self.first or item
         if isinstance(item, RoiMeans) or isinstance(first, RoiMeans):
             had, got = _n_regions(first), _n_regions(item)
             if had != got:

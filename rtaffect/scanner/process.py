@@ -193,6 +193,7 @@ class ScannerProcess:
             try:
                 self._send_means(frame, self._frames, t_acq, words)
             except ScannerError as error:
+                self._policy.disown(frame)
                 self._say_dropped(
                     Dropped(why=Why.REFUSED, index=item.index, text=str(error), t=item.t_arrival)
                 )

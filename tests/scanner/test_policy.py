@@ -239,6 +239,18 @@ def test_what_cannot_be_used_is_refused_with_a_reason_and_the_run_goes_on(
         raise AssertionError(dropped.text)
 
 
+def test_a_first_volume_of_no_use_is_no_measure_for_the_others() -> None:
+    policy = Policy()
+    decisions = list(policy.push(volume(0, 0.0, shape=(2, 2, 3))))
+    (odd,) = [d for d in decisions if isinstance(d, Frame)]
+    policy.disown(odd)
+    for index in (1, 2):
+        (good,) = policy.push(volume(index, TR_S * index))
+        assert isinstance(good, Frame)
+    policy.disown(good)  # not the first one: what the run is like is settled
+    assert reasons(policy.push(volume(3, 6.0, shape=(2, 2, 3)))) == [Why.CHANGED]
+
+
 def test_frames_of_means_must_keep_their_regions() -> None:
     def means(index: int, n: int) -> RoiMeans:
         return RoiMeans(
