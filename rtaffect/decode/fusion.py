@@ -102,7 +102,8 @@ class Fusion:
         """
         last = {name: held[-1] for name, held in self._held.items() if held}
         moments = {name: e.t_end - self._members[name].lag_s for name, e in last.items()}
-        now = max((moments[n] for n, e in last.items() if e.targets), default=newest.t_end)
+        answered = [n for n, e in last.items() if e.targets and any(e.coverage.values())]
+        now = max((moments[n] for n in answered), default=newest.t_end)
         said = {name: _Said((e,), max(0.0, now - moments[name])) for name, e in last.items()}
         absent = {n: Flag.STALE if n in self._heard else Flag.MISSING for n in self._members}
         return self._fused(LATEST, newest, said, absent, lag_s=newest.t_end - now)

@@ -261,9 +261,12 @@ def test_a_lost_frame_leaves_what_the_others_said_of_its_moment() -> None:
     assert aligned.contributions == pytest.approx({"eeg": 0.3, "roi": 0.0})
 
 
-def test_where_only_fmri_answers_it_has_all_its_weight_and_says_how_far_back_it_speaks() -> None:
+@pytest.mark.parametrize("answers", [None, BOTH])
+def test_where_only_fmri_answers_it_has_all_its_weight_and_says_how_far_back_it_speaks(
+    answers: dict[str, Sequence[float]] | None,
+) -> None:
     fused = fusion(EEG, ROI)
-    (lost,) = fused.push(said(EEG, 112.0, None, coverage=0.0))
+    (lost,) = fused.push(said(EEG, 112.0, answers, coverage=0.0))
     assert (lost.targets, lost.lag_s) == ({}, 0.0)
     latest, aligned = fused.push(said(ROI, 110.0, THREE))
     assert latest.contributions == aligned.contributions == pytest.approx({"eeg": 0.0, "roi": 0.3})
