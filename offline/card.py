@@ -43,7 +43,10 @@ _CHECKPOINTS = {
     "{what}",
 }
 
-_BLIND = ("trivial_", "prior_", "always_", "chance", "prevalence", "majority_", "last_label_")
+_BLIND = (
+    *("trivial_", "prior_", "always_", "chance", "prevalence", "majority_", "last_label_"),
+    "shifted_labels_",
+)
 """How the names of metrics begin that need no model."""
 
 

@@ -211,12 +211,22 @@ def _measure(
     evaluations, metrics = {}, {}
     for target in next(iter(priors.values())):
         prior = {fold: by_target[target] for fold, by_target in priors.items()}
-        found = evaluate(_pooled(seeds, PREDICTIONS, target), train_prior=prior, seed=0)
+        found = evaluate(
+            _pooled(seeds, PREDICTIONS, target),
+            train_prior=prior,
+            seed=0,
+            hop_s=recipe.windows.train_hop_s,
+        )
         evaluations[target] = found
         kept = dict(found.per_window.scores)
         kept["majority_accuracy"] = found.per_window.trivial["majority"]["accuracy"]
         kept["always_high_f1_high"] = found.per_window.trivial["always_high"]["f1_high"]
-        kept["balanced_accuracy_per_trial"] = found.per_trial.scores["balanced_accuracy"]
+        if not found.is_course:
+            kept["balanced_accuracy_per_trial"] = found.per_trial.scores["balanced_accuracy"]
+        for name, null in found.shifted.items():
+            kept[f"shifted_labels_{name}"] = Metric(value=null.mean)
+        for name, metric in found.over_episodes.items():
+            kept[f"{name}_over_people_and_episodes"] = metric
         for modality in recipe.training.modality_dropout:
             said = _pooled(seeds, without(modality), target)
             blind = evaluate(said, train_prior=prior, seed=0).per_window.scores

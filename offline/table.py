@@ -241,11 +241,19 @@ def _windowless(parts: list[SubjectFeatures], windows: AnyWindowSettings) -> Ite
     ]
     if without:
         n_all = sum(len(part.trials) for part in parts)
+        how = (
+            f"A window of {windows.window_s:g} s begins every {windows.train_hop_s:g} s of the "
+            "recording's own time (windows.train_hop_s) and must lie in the trial whole, without "
+            "a gap."
+        )
+        if windows.kind != "eeg":
+            how = (
+                f"A window of {windows.window_s:g} s ends at a frame, and what it speaks of must "
+                "lie in the trial whole (windows.lag_s), without a gap."
+            )
         yield (
             f"{len(without)} of {counted(n_all, 'trial')} give no usable window and are in no "
-            f"number: {_some(without)}. A window of {windows.window_s:g} s begins every "
-            f"{windows.train_hop_s:g} s of the recording's own time (windows.train_hop_s) and must "
-            "lie in the trial whole, without a gap."
+            f"number: {_some(without)}. {how}"
         )
 
 
