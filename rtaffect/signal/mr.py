@@ -98,8 +98,9 @@ class MrCorrector:
     def _push(self, data: Floats) -> Floats:
         if data.shape[1] == 0:
             return data
-        clean = self._gradient.push(data)
-        return clean if self._pulse is None else self._pulse.push(clean)
+        if self._pulse is None:
+            return self._gradient.push(data)
+        return self._gradient.push(data, then=self._pulse.push)
 
     def _losses(self, stamps_s: Floats) -> list[tuple[int, int]]:
         """Return before which samples others are missing, and how many."""

@@ -9,6 +9,7 @@ steep for EEG, there is no sample (NaN): never a wrong one.
 
 import math
 import sys
+from collections.abc import Callable
 from enum import Enum, auto
 
 import numpy as np
@@ -18,7 +19,7 @@ from rtaffect.signal.fractional import HALF, find_lag, fine_lag, shifted
 from rtaffect.signal.ring import GridRing
 from rtaffect.signal.timeline import Floats
 from rtaffect.signal.volume_clock import ENOUGH, VolumeClock, find_second
-from rtaffect.signal.volume_template import VolumeTemplate
+from rtaffect.signal.volume_template import Volume, VolumeTemplate
 
 ALIKE = 0.7  # correlation of a volume's slopes with the template's, less is another thing
 QUIET = 0.25  # of the artifact's energy, less is a scanner that stands still
@@ -34,26 +35,8 @@ class _State(Enum):
     RUNNING = auto()  # a volume is under way
 
 
-class _Pending:
-    """A volume that the template is to take in, without what drifts.
-
-    How the signal drifts is in the means of successive volumes. A line through a single one would
-    take part of the artifact with it.
-    """
-
-    def __init__(self, position: float, volume: Floats, before: "_Pending | None") -> None:
-        self.position = position
-        self.mean = volume.mean(axis=1)[:, None]
-        self._slope = np.zeros_like(self.mean)
-        self._centre = (volume.shape[1] - 1) / 2
-        if before is not None:
-            self._slope = (self.mean - before.mean) / (position - before.position)
-
-    def phases(self, ring: GridRing, start: int, stop: int) -> Floats:
-        base = math.floor(self.position)
-        data = ring.read(base + start - HALF + 1, base + stop + HALF)
-        drift = self.mean + self._slope * (np.arange(start, stop) - self._centre)
-        return np.asarray(shifted(data, self.position - base) - drift)
+def _as_it_is(data: Floats) -> Floats:
+    return data
 
 
 class GradientCorrector:
@@ -95,8 +78,8 @@ class GradientCorrector:
         self._channel = 0
         self._clock = VolumeClock(0.0, 1.0, whole=True)
         self._template = VolumeTemplate(1, 1, 1)
-        self._pending: _Pending | None = None
-        self._taken: _Pending | None = None
+        self._pending: Volume | None = None
+        self._taken: Volume | None = None
         self._n_start = self._n_stop = self._n_checked = 0
         self._phase, self._fraction = 0, 0.0
         self._told = np.empty(0)
@@ -117,8 +100,21 @@ class GradientCorrector:
         n = n if self._state is _State.RUNNING else 0
         return f"the gradient template has {n} volumes, {least} are needed"
 
-    def push(self, data: Floats) -> Floats:
-        """Take samples, shape (n_channels, n_times); return them without gradients, or NaN."""
+    def push(self, data: Floats, then: Callable[[Floats], Floats] = _as_it_is) -> Floats:
+        """Take samples; return them without gradients, or NaN.
+
+        Parameters
+        ----------
+        data : ndarray of float64, shape (n_channels, n_times)
+            The samples.
+        then : callable
+            What takes other artifacts out, sample by sample. They are not learnt as gradients.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_channels, n_times)
+            What `then` made of them.
+        """
         out = np.empty(data.shape)
         start, n_times = 0, data.shape[1]
         while start < n_times:
@@ -126,8 +122,10 @@ class GradientCorrector:
                 self._decide()
             stop = min(n_times, start + self._due - self._n)
             piece = data[:, start:stop]
-            self._ring.write(self._n, piece)
-            out[:, start:stop] = self._guarded(self._corrected(piece))
+            without = self._guarded(self._corrected(piece))
+            out[:, start:stop] = then(without)
+            others = np.nan_to_num(without - out[:, start:stop])
+            self._ring.write(self._n, piece - others)
             self._n += stop - start
             start = stop
         return out
@@ -300,7 +298,7 @@ class GradientCorrector:
             position += found.samples
         self._n_rejected = 0
         self._clock.begun(position)
-        self._pending = self._taken = _Pending(position, volume, self._taken)
+        self._pending = self._taken = Volume(position, volume, self._taken)
         self._template.begin()
         return True
 

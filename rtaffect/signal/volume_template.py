@@ -1,9 +1,44 @@
 """What one volume of scanning looks like in EEG: a sliding mean that is ahead of its use."""
 
+import math
+
 import numpy as np
 
-from rtaffect.signal.fractional import HALF
+from rtaffect.signal.fractional import HALF, shifted
+from rtaffect.signal.ring import GridRing
 from rtaffect.signal.timeline import Floats
+
+
+class Volume:
+    """A volume that the template is to take in, without what drifts.
+
+    How the signal drifts is in the means of successive volumes. A line through a single one would
+    take part of the artifact with it.
+
+    Parameters
+    ----------
+    position : float
+        Where it began, in samples.
+    samples : ndarray of float64, shape (n_channels, n_times)
+        Its samples.
+    before : Volume or None
+        The last one that was taken in.
+    """
+
+    def __init__(self, position: float, samples: Floats, before: "Volume | None") -> None:
+        self.position = position
+        self.mean = samples.mean(axis=1)[:, None]
+        self._slope = np.zeros_like(self.mean)
+        self._centre = (samples.shape[1] - 1) / 2
+        if before is not None:
+            self._slope = (self.mean - before.mean) / (position - before.position)
+
+    def phases(self, ring: GridRing, start: int, stop: int) -> Floats:
+        """Return phases ``[start, stop)``, from where its samples are kept."""
+        base = math.floor(self.position)
+        data = ring.read(base + start - HALF + 1, base + stop + HALF)
+        drift = self.mean + self._slope * (np.arange(start, stop) - self._centre)
+        return np.asarray(shifted(data, self.position - base) - drift)
 
 
 class VolumeTemplate:
