@@ -154,6 +154,15 @@ def sequences_of(
             "windows without a label."
         )
         raise RunError(msg)
+    for role in ROLES[:2]:
+        for target, classes in found[role].labels.items():
+            if not (classes != NO_CLASS).any():
+                msg = (
+                    f"Training and validation need windows with a label of every target, but "
+                    f"{role} of fold {fold.name} has none of {target}. Take other shares of the "
+                    "items, or fewer targets."
+                )
+                raise RunError(msg)
     return found
 
 

@@ -10,6 +10,7 @@ from feature_tables import Bare, make_table
 from torch import Tensor
 
 from offline.batches import class_weights
+from offline.errors import RunError
 from offline.items import NO_CLASS
 from offline.protocols.loso import LosoSettings
 from offline.recipe import Recipe, TrainingSettings
@@ -163,3 +164,27 @@ def test_weaker_labels_are_those_of_training_alone() -> None:
         rows = data[role].newest
         np.testing.assert_array_equal(data[role].labels["valence"], table.classes["valence"][rows])
     assert len(test_rows) == len(table.windows_of(split.folds[0].test, "trial"))
+
+
+def test_a_role_without_any_label_of_a_target_is_told_of_before_anything_is_trained() -> None:
+    table = make_table()
+    recipe = Recipe.model_validate(
+        {
+            "name": "a",
+            "dataset": {"kind": "simulated", "n_subjects": 4},
+            "model": {"kind": "svm"},
+            "protocol": {"kind": "loso", "n_validation": 1},
+        }
+    )
+    split = recipe.protocol.split(table.trials, classes={}, seed=0)
+    lost = table.windows_of(split.folds[0].validation, "trial")
+    classes = table.classes["valence"].copy()
+    classes[lost] = NO_CLASS
+    other = np.zeros_like(classes)
+    table = dataclasses.replace(
+        table,
+        classes={"valence": classes, "other": other},
+        train_classes={"valence": classes, "other": other},
+    )
+    with pytest.raises(RunError, match="validation of fold s0 has none of valence"):
+        sequences_of(recipe, table, split, split.folds[0])

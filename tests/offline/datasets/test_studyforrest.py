@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fakes import studyforrest, studyforrest_volumes
 
+from offline.audit import items_of_recipe
 from offline.datasets.studyforrest import StudyForrestSettings
 from offline.datasets.windows import read_windows
 from offline.errors import DataError
@@ -229,3 +230,23 @@ def test_the_real_film_gives_the_frames_that_are_known(shared_data: Path) -> Non
     # Fear, sadness and happiness of each subject, counted with other code from the same files.
     assert counts.tolist() == [240, 86, 101]
     assert not any(finding.is_error for finding in dataset.check())
+
+
+@pytest.mark.recordings
+def test_the_strict_split_of_the_real_film_keeps_people_and_runs_apart(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    path = str(shared_data / "fmri" / "studyforrest")
+    protocol = {"kind": "stimuli", "n_stimulus_folds": 5, "n_validation": 1}
+    dataset = {"kind": "studyforrest", "path": path}
+    recipe = Recipe.model_validate(RECIPE | {"dataset": dataset, "protocol": protocol})
+    items, classes = items_of_recipe(recipe, tmp_path)
+    split = recipe.protocol.split(items, classes=classes, seed=0)
+    assert len(split.folds) == 40
+    tested = []
+    for fold in split.folds:
+        known = (*fold.train, *fold.validation)
+        for column in (items.subject, items.stimulus):
+            assert not {column[n] for n in known} & {column[n] for n in fold.test}
+        tested += fold.test
+    assert sorted(tested) == list(range(40))
