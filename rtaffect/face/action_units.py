@@ -39,7 +39,7 @@ class ActionUnit:
     measure : callable
         What moves.
     gain : float
-        Intensity a millimetre.
+        Intensity a millimetre, such that a broad posed smile reaches about 4 and no unit its limit.
     dead_mm : float
         Movement that counts as none: the landmarks' own tremor.
     """
@@ -132,23 +132,23 @@ UNITS: Mapping[str, ActionUnit] = MappingProxyType(
         ),
         # Upper lid raiser, cheek raiser, lid tightener.
         "AU05_r": ActionUnit(lambda p: _height(p, _UPPER_LIDS, _EYE_CORNERS), 1.5),
-        "AU06_r": ActionUnit(lambda p: _height(p, (50, 101, 205, 280, 330, 425), (2,)), 0.6),
+        "AU06_r": ActionUnit(lambda p: _height(p, (50, 101, 205, 280, 330, 425), (2,)), 1.5),
         "AU07_r": ActionUnit(lambda p: _height(p, _LOWER_LIDS, _EYE_CORNERS), 1.5),
         # Nose wrinkler, upper lip raiser.
-        "AU09_r": ActionUnit(lambda p: _height(p, (48, 64, 278, 294), (168,)), 0.9),
+        "AU09_r": ActionUnit(lambda p: _height(p, (48, 64, 278, 294), (168,)), 0.5),
         "AU10_r": ActionUnit(lambda p: _height(p, (0, 37, 267, 39, 269), (2,)), 0.7),
         # Lip corner puller, dimpler, lip corner depressor.
-        "AU12_r": ActionUnit(lambda p: _corner_lift(p) + 0.5 * _mouth_width(p), 0.5),
+        "AU12_r": ActionUnit(lambda p: _corner_lift(p) + 0.5 * _mouth_width(p), 0.3),
         "AU14_r": ActionUnit(
             lambda p: 0.5 * _mouth_width(p) - 0.5 * _height(p, (0,), (17,)) - _lips_apart(p), 0.5
         ),
         "AU15_r": ActionUnit(lambda p: -_corner_lift(p) - _lips_apart(p), 0.6),
         # Chin raiser, lip stretcher, lip tightener.
         "AU17_r": ActionUnit(lambda p: _height(p, (17, 18, 200), (2,)), 0.6),
-        "AU20_r": ActionUnit(lambda p: 0.5 * _mouth_width(p) - 0.5 * _corner_lift(p), 0.5),
+        "AU20_r": ActionUnit(lambda p: 0.5 * _mouth_width(p) - 0.5 * _corner_lift(p), 0.3),
         "AU23_r": ActionUnit(lambda p: -_height(p, (0,), (13,)) - _height(p, (14,), (17,)), 0.9),
         # Lips part, jaw drop, blink.
-        "AU25_r": ActionUnit(_lips_apart, 0.5, 0.5),
+        "AU25_r": ActionUnit(_lips_apart, 0.3, 0.5),
         "AU26_r": ActionUnit(lambda p: -_height(p, (152, 148, 377), (2,)), 0.35, 0.5),
         "AU45_r": ActionUnit(lambda p: -_opening(p), 0.8, 0.5),
     }

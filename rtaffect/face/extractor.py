@@ -16,9 +16,6 @@ from rtaffect.face.pose import Pose, PoseSolver
 MAX_ERROR = 0.06
 """Landmarks whose pose misses them by more than this share of the face's width are no face."""
 
-LOST_S = 2.0
-"""A face that comes back after longer is looked at as somebody else's until it proves the same."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceFrame:

@@ -130,16 +130,17 @@ class MeshLandmarker:
             return None
         raw = outputs["conv2d_21"].reshape(N_MESH, 3).astype(np.float64)
         mesh = square.place(raw, MESH_SIDE)
+        # The network knows the person's right eye; the left one is shown to it in a mirror.
         irises = [
             self._iris_of(image, mesh[list(corners)], mirrored=mirrored)
-            for corners, mirrored in ((RIGHT_EYE, True), (LEFT_EYE, False))
+            for corners, mirrored in ((RIGHT_EYE, False), (LEFT_EYE, True))
         ]
         return Landmarks(np.concatenate([mesh, *irises]), score)
 
     def _iris_of(self, image: Image, corners: Floats, *, mirrored: bool) -> Floats:
         (x_0, y_0), (x_1, y_1) = corners[:, :2]
         # From the screen's left to its right: the right eye's outer corner, the left eye's inner.
-        angle = math.atan2(y_1 - y_0, x_1 - x_0) if mirrored else math.atan2(y_0 - y_1, x_0 - x_1)
+        angle = math.atan2(y_0 - y_1, x_0 - x_1) if mirrored else math.atan2(y_1 - y_0, x_1 - x_0)
         side = EYE_MARGIN * math.hypot(x_1 - x_0, y_1 - y_0)
         square = Square((x_0 + x_1) / 2, (y_0 + y_1) / 2, side, angle)
         cut = square.cut(image, IRIS_SIDE, mirrored=mirrored).astype(np.float32) / 255.0

@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtaffect.core.errors import FaceError
+from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.face.backends import open_landmarker
 from rtaffect.face.cameras import open_video, read_pictures
 from rtaffect.face.crop import Square
 from rtaffect.face.extractor import Extractor, FaceFrame
 from rtaffect.face.landmarks import Landmarker
 from rtaffect.face.models import find_models
+from rtaffect.face.neutral import NeutralSettings
 
 Image = npt.NDArray[np.uint8]
 
@@ -68,6 +70,45 @@ def test_opencv_finds_what_litert_finds(shared_data: Path, face_models: None) ->
     assert found["opencv"] is not None
     apart = found["litert"].points - found["opencv"].points
     assert np.abs(apart[:, :2]).max() < 0.05
+
+
+@pytest.mark.recordings
+def test_both_irises_are_upright_rings_between_the_corners_of_their_eyes(
+    shared_data: Path, landmarker: Landmarker
+) -> None:
+    """An eye that the network is shown the wrong way round comes back tilted and beside."""
+    tilts = []
+    for picture in read_pictures(*open_video(shared_data / "face" / "pyfeat_single_face.mp4")):
+        found = landmarker.find(picture.image)
+        assert found is not None
+        for eye, (a, b) in enumerate(((33, 133), (362, 263))):  # left to right in the picture
+            along = found.points[b, :2] - found.points[a, :2]
+            ring = found.points[468 + 5 * eye : 473 + 5 * eye, :2]
+            up = ring[2] - ring[4]
+            tilts.append(
+                90 - np.degrees(np.arccos(up @ along / np.linalg.norm(up) / np.linalg.norm(along)))
+            )
+            place = (ring[0] - found.points[a, :2]) @ along / (along @ along)
+            assert 0.3 < place < 0.7
+    assert np.abs(np.reshape(tilts, (-1, 2)).mean(axis=0)).max() < 8.0
+
+
+@pytest.mark.recordings
+def test_a_posed_smile_is_one(shared_data: Path, landmarker: Landmarker) -> None:
+    """He looks up at rest, then smiles with teeth and cheeks: his brows have no part in it."""
+    extractor = Extractor(landmarker, neutral=NeutralSettings(calibrate_s=0.5, every_s=0.02))
+    clip = shared_data / "face" / "pyfeat_single_face.mp4"
+    units = np.array(
+        [extractor.extract(p.image, p.t_s).features[12:] for p in read_pictures(*open_video(clip))]
+    )
+    assert extractor.neutral.is_calibrated
+    smile = dict(zip(FACE_FEATURES[12:], units[35:60].mean(axis=0).tolist(), strict=True))
+    assert {name for name, value in smile.items() if value > 1.0} >= {
+        *("AU06_r", "AU12_r", "AU25_r"),
+    }
+    assert 3.0 < smile["AU12_r"] < 5.0
+    for name in ("AU01_r", "AU02_r", "AU04_r", "AU15_r", "AU17_r"):
+        assert smile[name] < 0.5
 
 
 @pytest.mark.recordings
