@@ -15,6 +15,7 @@ from rtaffect.core.errors import ConfigError
 from rtaffect.core.montages import EEG_32
 from rtaffect.simulate.eeg import SimulatedEeg
 from rtaffect.simulate.faults import parse_fault
+from rtaffect.simulate.mr import SCANNED_CHANNELS, VOLUME_MARKER, MagnetSettings
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.sender import TRUTH_STYPE, run_sender
 from rtaffect.sources.lsl_inlet import local_clock
@@ -132,3 +133,18 @@ def test_it_ends_by_itself(source_id: str) -> None:
 def test_a_speed_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match="speed"):
         run_sender(Participant(1), stop=Event(), speed=0.0)
+
+
+def test_inside_a_scanner_it_sends_an_ecg_and_a_marker_a_volume(source_id: str) -> None:
+    magnet = MagnetSettings(tr_s=0.4, n_slices=5, pause_s=0.02, start_s=1.0)
+    with sending(source_id, sfreq=5000.0, magnet=magnet):
+        eeg, markers = inlet(f"{source_id}-eeg"), inlet(f"{source_id}-markers")
+        data, stamps = pull(eeg, lambda n: n >= 12_500)
+        texts, when = pull(markers, lambda n: n >= 3)
+    assert data.shape[1] == len(SCANNED_CHANNELS)
+    assert np.diff(stamps).mean() == pytest.approx(1 / 5000.0, rel=1e-4)
+    volumes = when[texts[:, 0] == VOLUME_MARKER]
+    assert len(volumes) >= 2
+    np.testing.assert_allclose(np.diff(volumes), magnet.tr_s, atol=3 * magnet.marker_jitter_s)
+    running = stamps >= volumes[0] + magnet.marker_jitter_s
+    assert np.ptp(data[running], axis=0).max() > 0.5 * magnet.gradient_uv
