@@ -38,6 +38,8 @@ class PaperName(StrEnum):
     PRIOR_DFCN = "prior-dfcn"
     ASB = "asb"
     ASB_STUDYFORREST = "asb-studyforrest"
+    CNN3D = "cnn3d"
+    CNN3D_SIMULATED = "cnn3d-simulated"
 
 
 def reproduce(
@@ -84,7 +86,7 @@ def reproduce(
 
     console = Console(soft_wrap=True)
     wanted = PAPERS[paper]
-    if data is None:
+    if data is None and wanted.data:
         if quick or not dry_run:
             msg = (
                 f"reproduce {paper} needs --data FOLDER, {wanted.data} (see `rtaffect-offline data "
@@ -98,7 +100,7 @@ def reproduce(
         console.print(_runs_table(leaky, sound))
         console.print("How many folds there are, and which are done, is said with --data.")
         return
-    place = f"dataset.path={data.absolute()}"
+    place = [f"dataset.path={data.absolute()}"] if data is not None else []
     made = list(changes or ())
     options = Options(
         runs=runs,
@@ -110,15 +112,14 @@ def reproduce(
         n_together=together,
         tensorboard=tensorboard,
     )
+    where = ["--data", str(data)] if data is not None else []
     flags = ["--quick"] * quick + [f"--variant={name}" for name in variant or ()]
-    command = shlex.join(
-        ["rtaffect-offline", "reproduce", paper, "--data", str(data), *flags, *made]
-    )
+    command = shlex.join(["rtaffect-offline", "reproduce", paper, *where, *flags, *made])
     by_protocol, altered = [], list(made)
     for path in (wanted.paper_sweep, wanted.honest_sweep):
-        faster = quick_changes(path, [place, *made]) if quick else []
+        faster = quick_changes(path, [*place, *made]) if quick else []
         altered += [change for change in faster if change not in altered]
-        recipes = chosen_recipes(path, changes=[place, *faster, *made], variants=variant or ())
+        recipes = chosen_recipes(path, changes=[*place, *faster, *made], variants=variant or ())
         study = run_recipes(
             path.stem, recipes, options, command=command, console=console, dry_run=dry_run
         )

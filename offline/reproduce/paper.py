@@ -131,7 +131,7 @@ class Paper:
     tables : tuple of PaperTable
         As printed.
     data : str
-        What ``--data`` holds, in words.
+        What ``--data`` holds, in words; "" where nothing is needed.
     measures : tuple of Measure
         What its tables count.
     more : tuple of callable
