@@ -23,6 +23,7 @@ from offline.items import NO_CLASS
 from offline.models.contract import Features, Network, SolvedNetwork
 from offline.protocols.contract import Split
 from offline.recipe import Recipe
+from offline.roles import seen_in_training, sequences_of
 from offline.table import FeatureTable
 from offline.trained import Epoch, Trained
 from offline.training import Fit, nll
@@ -31,8 +32,6 @@ from offline.unit import (
     Reporter,
     finish_unit,
     fold_of,
-    seen_in_training,
-    sequences_of,
     start_unit,
     unit_seed,
 )

@@ -233,10 +233,8 @@ class RoiWindowSettings(_AcquiredSettings):
         What the runtime takes out of a stream whose sender did not.
     max_missing : float
         See `rtaffect.core.spec.RoiSpec`.
-    window_s, tr_s, sfreq, every, lag_s, normalise, max_gap_s, new_run_s, n_settle, variance_floor
-        See `_AcquiredSettings`.
-    clip, min_coverage, max_wait_s, stale_s
-        See `_AcquiredSettings`.
+    window_s, tr_s, sfreq, every, lag_s, normalise, max_gap_s, new_run_s, n_settle
+        As are the others, see `_AcquiredSettings`.
     """
 
     kind: Literal["roi"] = "roi"
@@ -303,10 +301,8 @@ class VolumeWindowSettings(_AcquiredSettings):
         Voxels along x, y and z of the grid on which the model sees a volume.
     affine : tuple of tuple of float or None
         See `rtaffect.core.spec.VolumeSpec`.
-    window_s, tr_s, sfreq, every, lag_s, normalise, max_gap_s, new_run_s, n_settle, variance_floor
-        See `_AcquiredSettings`.
-    clip, min_coverage, max_wait_s, stale_s
-        See `_AcquiredSettings`.
+    window_s, tr_s, sfreq, every, lag_s, normalise, max_gap_s, new_run_s, n_settle
+        As are the others, see `_AcquiredSettings`.
     """
 
     kind: Literal["volume"] = "volume"
@@ -326,7 +322,7 @@ class VolumeWindowSettings(_AcquiredSettings):
 
     @property
     def takes_all(self) -> bool:
-        """Whether `spec` needs the channels that all recordings have."""
+        """Voxels have no names."""
         return False
 
     def spec(self, ch_names: Sequence[str] = ()) -> WindowSpec:

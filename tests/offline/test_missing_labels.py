@@ -14,10 +14,11 @@ from offline.errors import RunError
 from offline.items import NO_CLASS
 from offline.protocols.loso import LosoSettings
 from offline.recipe import Recipe, TrainingSettings
+from offline.roles import sequences_of
 from offline.sequences import Sequences, make_sequences
 from offline.table import FeatureTable
 from offline.training import nll, predict, train
-from offline.unit import sequences_of, start_unit
+from offline.unit import start_unit
 
 ROLES = {"train": (0, 12), "validation": (12, 18), "test": (18, 24)}
 
