@@ -176,7 +176,7 @@ def _encoder(
     graph = EncoderGraph(network, names, tuple(seen)).eval()
     data = graphs.to_onnx(graph, samples[0])
     graphs.check_parity(graph, data, samples)
-    named = {
+    named: dict[tuple[int, ...], str] = {
         (len(one.ch_names),): key for key, one in spec.modalities.items() if key in _NAMES_ROWS
     }
     outputs = {
