@@ -18,7 +18,7 @@ from rtaffect.config.fusion import FusionSettings
 from rtaffect.core.estimate import Distribution, Estimate
 from rtaffect.core.fused import ALIGNED, LATEST
 from rtaffect.core.window import Flag
-from rtaffect.decode.membership import Membership
+from rtaffect.decode.membership import Member, Membership
 from rtaffect.decode.pooling import LEAST_P, member_weights
 
 _SLACK_S = 1e-6
@@ -28,13 +28,14 @@ _SLACK_S = 1e-6
 class _Said:
     """What a member contributes to one fused estimate: one of its estimates, or a mean of some."""
 
+    member: Member
     estimates: Sequence[Estimate]
     age_s: float
 
     @property
     def coverage(self) -> float:
-        """Mean over all modalities that the decoder listens to: its skill is that of all."""
-        return fmean(fmean(e.coverage.values()) for e in self.estimates)
+        """How much of what the decoder listens to is there, settled and clean."""
+        return fmean(self.member.coverage_of(e) for e in self.estimates)
 
     @property
     def n_slices(self) -> int:
@@ -101,10 +102,11 @@ class Fusion:
         They are as old as what they speak of, against the latest moment that anybody speaks of.
         """
         last = {name: held[-1] for name, held in self._held.items() if held}
-        moments = {name: e.t_end - self._members[name].lag_s for name, e in last.items()}
-        answered = [n for n, e in last.items() if e.targets and any(e.coverage.values())]
+        members = self._members
+        moments = {name: e.t_end - members[name].lag_s for name, e in last.items()}
+        answered = [n for n, e in last.items() if e.targets and members[n].coverage_of(e) > 0]
         now = max((moments[n] for n in answered), default=newest.t_end)
-        said = {name: _Said((e,), max(0.0, now - moments[name])) for name, e in last.items()}
+        said = {n: _Said(members[n], (e,), max(0.0, now - moments[n])) for n, e in last.items()}
         absent = {n: Flag.STALE if n in self._heard else Flag.MISSING for n in self._members}
         return self._fused(LATEST, newest, said, absent, lag_s=newest.t_end - now)
 
@@ -121,7 +123,7 @@ class Fusion:
             )
             # One without an answer tells why by its flags, where there is none with an answer.
             if paired := [e for e in of_then if e.targets] or of_then[-1:]:
-                said[name] = _Said(paired, 0.0)
+                said[name] = _Said(other, paired, 0.0)
         absent = dict.fromkeys(self._members, Flag.MISSING)
         return self._fused(ALIGNED, frame, said, absent, lag_s=member.lag_s)
 

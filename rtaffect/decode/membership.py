@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from rtaffect.bundle import Bundle
 from rtaffect.config.fusion import FusionSettings
@@ -39,6 +40,15 @@ class Member:
     def hop_s(self) -> float:
         """Distance of its estimates in seconds: for fMRI that of frames."""
         return self.bundle.manifest.windows.hop_s
+
+    def coverage_of(self, estimate: Estimate) -> float:
+        """Return the mean over all modalities, but no more than that of any it cannot do without.
+
+        Its skill was measured with all of them; what rests on noise is worth nothing.
+        """
+        specs = self.bundle.manifest.windows.modalities
+        required = [estimate.coverage[m] for m, spec in specs.items() if not spec.optional]
+        return min([fmean(estimate.coverage.values()), *required])
 
     def spoken_of(self, estimate: Estimate) -> float:
         """Return the moment that an estimate of it speaks of."""
