@@ -166,10 +166,15 @@ class AcquiredTrack(Track):
             self._frames.append(_Frame(stamp_s, None, settled=False))
         else:
             self._frames.append(self._seen(stamp_s, rows))
-        while (
-            len(self._frames) > self._n_times
-            and self._frames[1].stamp_s <= stamp_s - self._window_s
-        ):
+        self._forget(stamp_s - self._window_s)
+
+    def _forget(self, t: float) -> None:
+        """Drop frames before the last one that could be read at or before `t`."""
+        read = [
+            i for i, one in enumerate(self._frames) if one.data is not None and one.stamp_s <= t
+        ]
+        n_over = len(self._frames) - self._n_times
+        for _ in range(min(n_over, read[-1] if read else 0)):
             self._frames.popleft()
 
     def _begin_run(self) -> None:
