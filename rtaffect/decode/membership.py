@@ -42,13 +42,8 @@ class Member:
         return self.bundle.manifest.windows.hop_s
 
     def coverage_of(self, estimate: Estimate) -> float:
-        """Return the mean over all modalities, but no more than that of any it cannot do without.
-
-        Its skill was measured with all of them; what rests on noise is worth nothing.
-        """
-        specs = self.bundle.manifest.windows.modalities
-        required = [estimate.coverage[m] for m, spec in specs.items() if not spec.optional]
-        return min([fmean(estimate.coverage.values()), *required])
+        """Return the mean over all modalities, since its skill was measured with all of them."""
+        return fmean(estimate.coverage[modality] for modality in self.modalities)
 
     def spoken_of(self, estimate: Estimate) -> float:
         """Return the moment that an estimate of it speaks of."""
