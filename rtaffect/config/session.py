@@ -15,8 +15,8 @@ from rtaffect.config.fusion import FusionSettings
 from rtaffect.config.mr import MrSettings, check_mr
 from rtaffect.config.scanner import ScannerSettings
 from rtaffect.config.settings import Settings
+from rtaffect.config.streams import StreamSettings
 from rtaffect.config.volumes import VolumeStreamSettings
-from rtaffect.core.arrivals import OWN_PREFIX
 from rtaffect.core.fused import FUSED_NAMES
 from rtaffect.core.scanner_report import REPORT_MODALITY, REPORT_STYPE
 from rtaffect.core.streams import StreamChoice
@@ -30,59 +30,6 @@ STREAM_TYPES = {
     "markers": "Markers",
 }
 """The LSL content type that each modality has unless the session file says otherwise."""
-
-
-class StreamSettings(Settings):
-    """Which stream carries a modality, and what its sender failed to say."""
-
-    type: str | None = Field(
-        default=None,
-        min_length=1,
-        description="LSL content type; EEG, Face, fMRI or Markers after the modality unless stated",
-    )
-    name: str | None = Field(
-        default=None, min_length=1, description="name of the stream as the sender set it"
-    )
-    source_id: str | None = Field(
-        default=None,
-        min_length=1,
-        description="the sender's own identity; finds the stream again after a restart",
-    )
-    unit: str | None = Field(
-        default=None,
-        min_length=1,
-        description="unit of the samples where the sender declares none: V, mV, uV or nV",
-    )
-    ch_names: tuple[str, ...] | None = Field(
-        default=None,
-        min_length=1,
-        description="channel labels in order, where the sender declares none",
-    )
-    rename: dict[str, str] = Field(
-        default_factory=dict,
-        description="channel labels to correct, as {label of the sender: right label}",
-    )
-    sfreq: float | None = Field(
-        default=None,
-        gt=0,
-        le=1e6,
-        description="sampling rate in Hz where the sender's is wrong or missing",
-    )
-
-    required: bool = Field(
-        default=True, description="false lets the session start before the stream is there"
-    )
-
-    @field_validator("type")
-    @classmethod
-    def _is_selectable(cls, value: str | None) -> str | None:
-        if value is not None and value.startswith(OWN_PREFIX):
-            msg = (
-                f"types that begin with {OWN_PREFIX} are what rtaffect itself sends (estimates, "
-                "the truth of a simulated participant), and a decoder may not see them"
-            )
-            raise ValueError(msg)
-        return value
 
 
 class Streams(Settings):
@@ -117,6 +64,17 @@ class Streams(Settings):
         return value
 
     @model_validator(mode="after")
+    def _factors_are_of_faces(self) -> Self:
+        for modality in STREAM_TYPES:
+            stream = getattr(self, modality)
+            if modality != "face" and stream is not None and stream.factors:
+                msg = (
+                    f"factors are for facial features, not for {modality}; of a signal say its unit"
+                )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _has_one(self) -> Self:
         if all(stream is None for stream in (self.eeg, self.face, self.roi, self.volume)):
             msg = "at least one of eeg, face, roi and volume is needed"
@@ -135,6 +93,7 @@ class Streams(Settings):
                 unit=stream.unit,
                 ch_names=stream.ch_names,
                 rename=dict(stream.rename),
+                factors=dict(stream.factors),
                 sfreq=stream.sfreq,
                 required=stream.required,
             )

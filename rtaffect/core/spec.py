@@ -122,7 +122,7 @@ class FrameSpec:
     ch_names : tuple of str
         Feature names in the model's order.
     unit : str
-        "" as features are of mixed units; each name has its own, see docs/face-features.
+        "" as features are of mixed units; each name has its own, see docs/face.md.
     sfreq : float
         Rate of the grid in Hz.
     hold_s : float

@@ -32,6 +32,8 @@ class StreamInfo:
     about : mapping of str to str
         What else the sender declares, by dotted key (``"acquisition.tr_s"``), see
         docs/roi-stream.md.
+    factors : mapping of str to float
+        What the session multiplies channels by, by label: another unit, or the other sign.
     """
 
     modality: str
@@ -44,6 +46,7 @@ class StreamInfo:
     is_text: bool = False
     simulated: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_channels(self) -> int:
@@ -69,6 +72,8 @@ class StreamChoice:
         Channel labels in order, instead of the sender's.
     rename : mapping of str to str
         Labels to correct, from the sender's to the right one.
+    factors : mapping of str to float
+        What to multiply channels by, by their right label.
     sfreq : float or None
         Nominal rate in Hz, instead of the sender's.
     required : bool
@@ -82,6 +87,7 @@ class StreamChoice:
     unit: str | None = None
     ch_names: tuple[str, ...] | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
     sfreq: float | None = None
     required: bool = True
 

@@ -10,6 +10,7 @@ from rtaffect.core.errors import MontageError
 from rtaffect.core.face_features import EXTRACTOR, FRAME_QUALITY, MIN_CONFIDENCE
 from rtaffect.core.spec import FrameSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
+from rtaffect.signal.face_units import face_factors
 from rtaffect.signal.frame_stamps import FrameStamps
 from rtaffect.signal.roi_cleaning import RunningNormaliser
 from rtaffect.signal.timeline import LARGEST, Break, Floats, TimelineCounts
@@ -42,6 +43,8 @@ class FrameTrack(GridTrack):
     ------
     MontageError
         The stream lacks features that the model was trained on, or another extractor made them.
+    UnitError
+        It declares units that are neither lengths nor angles where those are needed.
     """
 
     def __init__(self, spec: FrameSpec, info: StreamInfo, *, keep_s: float) -> None:
@@ -61,6 +64,7 @@ class FrameTrack(GridTrack):
         )
         self._t_first: float | None = None
         self._picks = [info.ch_names.index(name) for name in spec.ch_names]
+        self._factors = face_factors(info, spec.ch_names)
         self._quality = {
             name: info.ch_names.index(name) for name in FRAME_QUALITY if name in info.ch_names
         }
@@ -104,7 +108,7 @@ class FrameTrack(GridTrack):
                 yield
 
     def _place(self, stamp_s: float, column: Floats) -> None:
-        frame = column[self._picks]
+        frame = column[self._picks] * self._factors
         finite = bool((np.abs(frame) <= LARGEST).all())  # NaN and infinities are not
         self.counts.n_nonfinite += not finite
         trusted = all(

@@ -196,6 +196,8 @@ def _info(one: Mapping[str, Any]) -> StreamInfo:
     fields["ch_names"] = tuple(fields["ch_names"])
     fields["units"] = tuple(fields["units"])
     fields["about"] = {str(key): str(text) for key, text in dict(fields.get("about", {})).items()}
+    factors = dict(fields.get("factors", {}))
+    fields["factors"] = {str(key): float(factor) for key, factor in factors.items()}
     return StreamInfo(**fields)
 
 

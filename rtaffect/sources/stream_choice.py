@@ -5,7 +5,7 @@ They may be on the network, in a recording or in a FieldTrip buffer.
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from rtaffect.core.errors import StreamError
@@ -123,16 +123,9 @@ def describe(found: OfferedStream, choice: StreamChoice) -> StreamInfo:
         msg = f"{found} has no samples that could be received: {found.n_channels} x {found.dtype}."
         raise StreamError(msg)
     ch_names = tuple(_labels(found, choice, where))
-    unknown = sorted(set(choice.rename) - set(ch_names))
-    if unknown:
-        near = {label: _near(label, ch_names) for label in unknown}
-        hints = [f"{label!r}" + (f" ({n!r}?)" if n else "") for label, n in near.items()]
-        msg = (
-            f"rename, {where}, must name channels that {found} has; it has no "
-            f"{', '.join(hints)}. Its channels: {', '.join(ch_names)}."
-        )
-        raise StreamError(msg)
+    _must_be_there("rename", choice.rename, ch_names, found, where)
     ch_names = tuple(choice.rename.get(label, label) for label in ch_names)
+    _must_be_there("factors", choice.factors, ch_names, found, where)
     repeated = sorted(label for label, count in Counter(ch_names).items() if count > 1)
     if repeated:
         msg = (
@@ -153,6 +146,7 @@ def describe(found: OfferedStream, choice: StreamChoice) -> StreamInfo:
         is_text=found.dtype == "text",
         simulated=found.simulated,
         about=dict(found.about),
+        factors=dict(choice.factors),
     )
     return info if choice.unit is None else declare_unit(info, choice.unit)
 
@@ -169,6 +163,22 @@ def differences(first: StreamInfo, again: StreamInfo) -> list[str]:
         "TR in s": (first.about.get("acquisition.tr_s"), again.about.get("acquisition.tr_s")),
     }
     return [f"{word}: {old} -> {new}" for word, (old, new) in what.items() if old != new]
+
+
+def _must_be_there(
+    key: str, named: Iterable[str], ch_names: Sequence[str], found: OfferedStream, where: str
+) -> None:
+    """Refuse a key of the session file that names channels which are not there."""
+    unknown = sorted(set(named) - set(ch_names))
+    if not unknown:
+        return
+    near = {label: _near(label, ch_names) for label in unknown}
+    hints = [f"{label!r}" + (f" ({n!r}?)" if n else "") for label, n in near.items()]
+    msg = (
+        f"{key}, {where}, must name channels that {found} has; it has no {', '.join(hints)}. Its "
+        f"channels: {', '.join(ch_names)}."
+    )
+    raise StreamError(msg)
 
 
 def _labels(found: OfferedStream, choice: StreamChoice, where: str) -> Sequence[str]:
