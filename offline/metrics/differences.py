@@ -64,7 +64,7 @@ def compare(one: Sequence[Predictions], other: Sequence[Predictions], *, seed: i
         They answered different windows.
     """
     grid, again = lay_out(one), lay_out(other)
-    if grid.label.shape != again.label.shape or (grid.label != again.label).any():
+    if not _alike(grid, again):
         msg = "Both models must have answered the same windows to be compared."
         raise ValueError(msg)
     episode, of_class = find_episodes(grid)
@@ -95,6 +95,15 @@ def compare(one: Sequence[Predictions], other: Sequence[Predictions], *, seed: i
         n_better=int((first > second).sum()),
         n_episodes=n_episodes,
     )
+
+
+def same_windows(one: Sequence[Predictions], other: Sequence[Predictions]) -> bool:
+    """Return whether two models answered the same windows, and were asked the same of them."""
+    return _alike(lay_out(one), lay_out(other))
+
+
+def _alike(grid: Grid, again: Grid) -> bool:
+    return grid.label.shape == again.label.shape and not (grid.label != again.label).any()
 
 
 def _tallies(grid: Grid, said: Sequence[Ints], episode: Ints, n_episodes: int) -> Floats:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from offline.metrics.differences import Comparison, compare
+from offline.metrics.differences import Comparison, compare, same_windows
 from offline.report.study import Study, Variant
 from rtaffect.manifest import Metric
 
@@ -12,6 +12,8 @@ _SEED = 0
 
 def compared(study: Study, target: str) -> Iterator[tuple[Variant, Comparison]]:
     """Yield each variant beside the first: one is the first, other the variant.
+
+    Variants that answered other windows, such as those of another lag, are left out.
 
     Parameters
     ----------
@@ -23,7 +25,9 @@ def compared(study: Study, target: str) -> Iterator[tuple[Variant, Comparison]]:
     first, *others = (v for v in study.variants if target in v.answers["validation"])
     said = first.answers["validation"][target]
     for variant in others:
-        yield variant, compare(said, variant.answers["validation"][target], seed=_SEED)
+        again = variant.answers["validation"][target]
+        if same_windows(said, again):
+            yield variant, compare(said, again, seed=_SEED)
 
 
 def differences_in_words(study: Study, target: str) -> Iterator[str]:

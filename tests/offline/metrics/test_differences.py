@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from offline.items import NO_CLASS
-from offline.metrics.differences import compare
+from offline.metrics.differences import compare, same_windows
 from offline.predictions import Predictions
 from rtaffect.manifest import Metric
 
@@ -64,8 +64,11 @@ def test_the_order_of_rows_changes_nothing_and_other_windows_are_refused() -> No
     one, other = _said(0.6, seed=0), _said(0.3, seed=1)
     mixed = other.rows(np.random.default_rng(0).permutation(len(other)))
     assert compare([one], [mixed], seed=3) == compare([one], [other], seed=3)
+    fewer = other.rows(other.window < N_WINDOWS - 1)
+    assert same_windows([one], [mixed])
+    assert not same_windows([one], [fewer])
     with pytest.raises(ValueError, match="the same windows"):
-        compare([one], [other.rows(np.arange(len(other) - 1))], seed=0)
+        compare([one], [fewer], seed=0)
 
 
 def test_seeds_count_by_their_mean() -> None:
