@@ -254,12 +254,17 @@ def compared(
 
 
 def study(
-    bundles: Mapping[str, Bundle], *, n_subjects: int, duration_s: float, settings: FusionSettings
+    bundles: Mapping[str, Bundle],
+    *,
+    n_subjects: int,
+    duration_s: float,
+    settings: FusionSettings,
+    conditions: Sequence[str] = CONDITIONS,
 ) -> tuple[list[Row], dict[tuple[str, str], dict[str, float]]]:
     """Return all rows, and by session and condition mean coverage and weights."""
     rows: list[Row] = []
     facts: dict[tuple[str, str], dict[str, float]] = {}
-    for condition in CONDITIONS:
+    for condition in conditions:
         lived = {}
         for seed in range(FIRST_SEED, FIRST_SEED + n_subjects):
             lived[str(seed)] = live(seed, condition, duration_s, bundles)
@@ -287,18 +292,18 @@ def _facts(estimates: Sequence[Estimate], members: Sequence[str]) -> dict[str, f
 
 
 def table(rows: Sequence[Row], facts: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
-    """Return the tables as Markdown."""
+    """Return the tables as Markdown: a line for both scores of a target."""
     lines = [
-        "| decoders | condition | output | target | score | each alone | fused | gain [95 % CI] |",
+        "| decoders | condition | output | target | balanced accuracy of each alone | fused | "
+        "gain [95 % CI] | gain in NLL [95 % CI] |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
+    for row, other in zip(rows[::2], rows[1::2], strict=True):
+        assert (row.score, other.score) == tuple(SCORES)
         alone = ", ".join(f"{name} {value:.3f}" for name, value in row.singles.items())
-        gain = row.gain.value
         lines.append(
             f"| {row.session} | {row.condition} | {row.output.removeprefix('fused-')} | "
-            f"{row.target} | {row.score} | {alone} | {row.fused:.3f} | {gain.value:+.3f} "
-            f"[{gain.ci_low:+.3f}, {gain.ci_high:+.3f}] |"
+            f"{row.target} | {alone} | {row.fused:.3f} | {_gain(row)} | {_gain(other)} |"
         )
     lines += ["", "| decoders | condition | coverage | weights |", "|---|---|---|---|"]
     for (session, condition), values in facts.items():
@@ -312,6 +317,11 @@ def table(rows: Sequence[Row], facts: Mapping[tuple[str, str], Mapping[str, floa
         }
         lines.append(f"| {session} | {condition} | {parts['coverage ']} | {parts['weight ']} |")
     return "\n".join(lines) + "\n"
+
+
+def _gain(row: Row) -> str:
+    gain = row.gain.value
+    return f"{gain.value:+.3f} [{gain.ci_low:+.3f}, {gain.ci_high:+.3f}]"
 
 
 def main() -> None:
