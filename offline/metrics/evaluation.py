@@ -70,7 +70,8 @@ class Level(_Result):
         All subjects' rows pooled, the mean over seeds: see `offline.metrics.scores.class_scores`
         and ``all_scores``. Intervals are over subjects; there is none for one subject.
     trivial : mapping of str to mapping of str to Metric
-        The same scores of those who know nothing: ``always_high``, ``majority``, ``last_label``.
+        The same scores of those who know nothing: ``always_high``, ``majority``, ``last_label``
+        (not of a course).
     p : mapping of str to float
         By score: how often labels shuffled within subjects are answered as well.
     undefined : mapping of str to str
@@ -173,6 +174,9 @@ def evaluate(
         shifted = shifted_nulls(seeds, hop_s=hop_s, seed=seed)
     n_episodes, over_episodes = episode_intervals(seeds, seed=seed) if shifted else (0, {})
     per_window = _level(windows, seed=seed)
+    if shifted:  # no trial before has one label
+        known = {k: x for k, x in per_window.trivial.items() if k != "last_label"}
+        per_window = per_window.model_copy(update={"trivial": known})
     if WITHIN in shifted and (within := correlation_within(seeds, seed=seed)) is not None:
         per_window = per_window.model_copy(update={"scores": {**per_window.scores, WITHIN: within}})
     return Evaluation(

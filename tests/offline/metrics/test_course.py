@@ -187,6 +187,7 @@ def test_only_a_course_is_reported_by_window() -> None:
     found = evaluation_of(answers())
     assert found.is_course
     assert found.reported == found.per_window
+    assert set(found.per_window.trivial) == {"always_high", "majority"}
     assert not evaluation_of(answers(), hop_s=None).is_course
     said = answers()
     constant = said.rows(said.label == 2)
