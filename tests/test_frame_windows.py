@@ -421,7 +421,9 @@ VOLUME_INFO = StreamInfo(modality="volume", name="v", stype="fMRI-volume", ch_na
 AFFINE = np.array([[3.0, 0, 0, -9], [0, 3, 0, -9], [0, 0, 3, -6], [0, 0, 0, 1]])
 
 
-def volume(values: np.ndarray, at: float, affine: np.ndarray = AFFINE) -> VolumeChunk:
+def volume(
+    values: np.ndarray, at: float, affine: np.ndarray = AFFINE, *, index: int | None = None
+) -> VolumeChunk:
     return VolumeChunk(
         "volume",
         values.reshape(-1, 1),
@@ -429,7 +431,7 @@ def volume(values: np.ndarray, at: float, affine: np.ndarray = AFFINE) -> Volume
         at + 0.1,
         shape=values.shape,  # type: ignore[arg-type]
         affine=affine,
-        index=0,
+        index=round(at / TR_S) if index is None else index,
     )
 
 
@@ -518,6 +520,30 @@ def test_a_volume_of_another_geometry_begins_a_new_run_and_a_flat_one_is_none() 
     (window,) = chain.push(volume(large, 108.0, np.diag([3.0, 0.0, 3.0, 1.0])))
     assert not window.modalities["volume"].usable
     assert "millimetres" in chain.notes()[0]
+
+
+def test_affines_that_differ_by_rounding_are_one_run() -> None:
+    spec = replace(VOLUMES, modalities={"volume": VolumeSpec(shape=(2, 3, 2), n_settle=2)})
+    rng = np.random.default_rng(9)
+    chain = FrameChain(spec, {"volume": VOLUME_INFO})
+    for at in (100.0, 102.0, 104.0, 106.0):
+        place = AFFINE + rng.uniform(-1e-5, 1e-5, (4, 4)) * (np.arange(4)[:, None] < 3)
+        (window,) = chain.push(volume(rng.normal(0, 1, (4, 6, 6)), at, place))
+    assert window.modalities["volume"].coverage == 1.0
+    assert not window.modalities["volume"].flags
+
+
+def test_volumes_that_are_counted_anew_are_a_new_run_however_soon_they_come() -> None:
+    spec = replace(VOLUMES, modalities={"volume": VolumeSpec(shape=(2, 3, 2), n_settle=2)})
+    rng = np.random.default_rng(10)
+    chain = FrameChain(spec, {"volume": VOLUME_INFO})
+    for k in range(6):
+        chain.push(volume(rng.normal(0, 1, (4, 6, 6)), 100.0 + TR_S * k, index=k))
+    *_, window = chain.push(volume(rng.normal(900, 1, (4, 6, 6)), 120.0, index=0))
+    part = window.modalities["volume"]
+    assert np.isnan(part.data[:, 0]).all()
+    np.testing.assert_array_equal(part.data[:, 1], np.zeros(12))
+    assert Flag.WARMUP in part.flags
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ class AcquiredTrack(Track):
     def _place(self, stamp_s: float, chunk: Chunk, column: int) -> None:
         step_s = stamp_s - self.t_newest
         self.t_newest = stamp_s
-        if not step_s <= self.spec.new_run_s or self._reader.is_of_another_kind(chunk):
+        if not step_s <= self.spec.new_run_s or self._reader.begins_a_run(chunk):
             self._begin_run()
         else:
             self._steps_s.append(step_s)

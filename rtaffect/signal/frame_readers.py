@@ -11,6 +11,9 @@ from rtaffect.signal.volume_grid import VolumeGrid
 N_NAMED = 8
 """Missing regions that a message names; of hundreds, the rest is counted."""
 
+SAME_PLACE_MM = 1e-3
+"""Affines of one run differ by less, as they are computed from what each volume says of itself."""
+
 
 class RoiReader:
     """Picks regions by their labels, in whatever order they come.
@@ -35,8 +38,8 @@ class RoiReader:
         lacking = np.flatnonzero(self._missing).tolist()
         return (_counted([self._spec.ch_names[i] for i in lacking]),) if lacking else ()
 
-    def is_of_another_kind(self, chunk: Chunk) -> bool:  # noqa: ARG002 - volumes may be
-        """Return False: regions are regions."""
+    def begins_a_run(self, chunk: Chunk) -> bool:  # noqa: ARG002 - volumes may
+        """Return False: frames of regions have no number, and their silence alone tells."""
         return False
 
     def read(self, chunk: Chunk, column: int) -> Floats | None:
@@ -60,21 +63,28 @@ class VolumeReader:
 
     def __init__(self, spec: VolumeSpec) -> None:
         self._spec = spec
-        self._geometry: tuple[tuple[int, ...], bytes] | None = None
+        self._index: int | None = None
+        self._shape: tuple[int, ...] = ()
+        self._affine = np.zeros((4, 4))
         self._grid: VolumeGrid | None = None
         self.faults: tuple[str, ...] = ()
 
-    def is_of_another_kind(self, chunk: Chunk) -> bool:
-        """Return whether a volume has another shape or place than those before it."""
-        return self._geometry is not None and _geometry(chunk) != self._geometry
+    def begins_a_run(self, chunk: Chunk) -> bool:
+        """Return whether a volume is counted anew, or of another shape or place."""
+        return (
+            isinstance(chunk, VolumeChunk)
+            and self._index is not None
+            and (chunk.index <= self._index or not self._fits(chunk))
+        )
 
     def read(self, chunk: Chunk, column: int) -> Floats | None:
         """Return one volume, shape (n_rows,), NaN outside its field of view; None without any."""
         if not isinstance(chunk, VolumeChunk):
             self.faults = ("what came is no volume",)
             return None
-        if _geometry(chunk) != self._geometry:
-            self._geometry = _geometry(chunk)
+        self._index = chunk.index
+        if not self._fits(chunk):
+            self._shape, self._affine = chunk.shape, chunk.affine
             try:
                 self._grid = VolumeGrid(
                     self._spec.shape,
@@ -90,6 +100,12 @@ class VolumeReader:
             return None
         rows = self._grid.resample(chunk.data[:, column])
         return rows if np.isfinite(rows).any() else None
+
+    def _fits(self, volume: VolumeChunk) -> bool:
+        """Return whether a volume lies where those before it lay, up to what nobody can see."""
+        return volume.shape == self._shape and bool(
+            (np.abs(volume.affine - self._affine) <= SAME_PLACE_MM).all()
+        )
 
 
 def missing_regions(spec: RoiSpec, info: StreamInfo) -> str:
@@ -110,7 +126,3 @@ def _counted(names: list[str]) -> str:
     dots = ", ..." if len(names) > N_NAMED else ""
     what = "region is" if len(names) == 1 else "regions are"
     return f"{len(names)} {what} missing ({', '.join(names[:N_NAMED])}{dots})"
-
-
-def _geometry(chunk: Chunk) -> tuple[tuple[int, ...], bytes] | None:
-    return (chunk.shape, chunk.affine.tobytes()) if isinstance(chunk, VolumeChunk) else None
