@@ -168,20 +168,20 @@ class RoiMeanMaker:
         order = np.argsort(wanted)
         values = labels.values.reshape(-1)
         place = np.minimum(np.searchsorted(wanted[order], values), len(wanted) - 1)
-        self._voxels = np.flatnonzero(wanted[order][place] == values)
-        row = order[place[self._voxels]]
-        self._matrix = csr_array(
-            (np.ones(len(row)), (row, np.arange(len(row)))),
-            shape=(self.regions.n_regions, len(row)),
-        )
-        self._n_voxels = np.bincount(row, minlength=self.regions.n_regions).astype(np.int64)
-        self._in_use = labels
-        if not len(row):
+        voxels = np.flatnonzero(wanted[order][place] == values)
+        if not len(voxels):
             msg = (
                 f"None of the {self.regions.n_regions} regions of {self.regions.name!r} has a "
                 f"voxel in {labels.name}; name the table that belongs to the image."
             )
             raise ConfigError(msg)
+        row = order[place[voxels]]
+        self._matrix = csr_array(
+            (np.ones(len(row)), (row, np.arange(len(row)))),
+            shape=(self.regions.n_regions, len(row)),
+        )
+        self._n_voxels = np.bincount(row, minlength=self.regions.n_regions).astype(np.int64)
+        self._voxels, self._in_use = voxels, labels
 
     def _change_grid(self, volume: Volume) -> None:
         if not self._resample:
