@@ -21,6 +21,7 @@ from rtaffect.sources.recorded import RecordedStream, plain_events
 from rtaffect.sources.roi_declared import Declared, declared, is_declared, sidecar_of
 
 TIME_COLUMN = "t_s"
+REFERENCE = "acquisition.time_reference"
 MISSING = frozenset({"", "n/a", "na", "nan"})
 """What stands where a region has no value, in lower case."""
 
@@ -162,6 +163,8 @@ def read_roi_table(path: Path, *, tr_s: float | None = None) -> RoiTable:
         msg = f"{path}: frames must have rising times in seconds, and some have not."
         raise RecordingError(msg)
     about = dict(told.about)
+    if TIME_COLUMN not in header and REFERENCE in about:
+        about[REFERENCE] = "mid"  # as we count them, whatever the volumes' own stamps meant
     if tr_s is not None:
         about["acquisition.tr_s"] = f"{tr_s:g}"
     return RoiTable(

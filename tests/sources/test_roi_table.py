@@ -12,7 +12,7 @@ from window_cases import same_windows
 
 from rtaffect.core.errors import RecordingError
 from rtaffect.core.spec import WindowSpec
-from rtaffect.core.streams import Chunk, ClockOffset
+from rtaffect.core.streams import Chunk, ClockOffset, Event
 from rtaffect.publish.xdf_writer import XdfWriter
 from rtaffect.sources.recording import RecordingSource, open_recording
 from rtaffect.sources.roi_table import read_roi_table
@@ -31,6 +31,11 @@ def write(path: Path, header: str = "c,a,b", rows: np.ndarray = ROWS, **sidecar:
 
 def played(source: RecordingSource) -> list[Chunk]:
     return [event for event in source.events() if isinstance(event, Chunk)]
+
+
+def replayed(path: Path) -> list[Event]:
+    with open_recording([path]) as source:
+        return list(source.events())
 
 
 def test_frames_lie_a_tr_apart_in_the_middle_of_their_acquisition(tmp_path: Path) -> None:
@@ -65,6 +70,30 @@ def test_times_may_stand_in_the_table(tmp_path: Path) -> None:
     assert table.ch_names == ("a", "b")
     np.testing.assert_array_equal(table.stamps_s, [0.5, 2.75])
     np.testing.assert_array_equal(table.data, [[1.0, 3.0], [2.0, np.nan]])
+
+
+def test_frames_that_are_counted_are_moved_to_the_middle_once(tmp_path: Path) -> None:
+    start = {"time_reference": "start"}
+    counted = write(tmp_path / "counted.csv", "a,b", np.ones((4, 2)), RepetitionTime=2.0)
+    told = write(
+        tmp_path / "told.csv", "a,b", np.ones((4, 2)), RepetitionTime=2.0, acquisition=start
+    )
+    timed = write(
+        tmp_path / "timed.csv",
+        "t_s,a,b",
+        np.column_stack([2.0 * np.arange(4), np.ones((4, 2))]),
+        RepetitionTime=2.0,
+        acquisition=start,
+    )
+    spec = replace(FRAMES, window_s=2.0, modalities={"roi": replace(ROI_SPEC, ch_names=("a", "b"))})
+
+    def middles(path: Path) -> list[float]:
+        with open_recording([path]) as source:
+            windows = [w.modalities["roi"].t_newest for w in open_windows(source, spec)]
+            (offset,) = {e.offset_s for e in replayed(path) if isinstance(e, ClockOffset)}
+        return sorted({round(t - offset, 6) for t in windows if np.isfinite(t)})
+
+    assert middles(counted) == middles(told) == middles(timed) == [1.0, 3.0, 5.0, 7.0]
 
 
 def test_tabs_gaps_and_names_of_ones_own(tmp_path: Path) -> None:
