@@ -59,14 +59,13 @@ class Noise(ChannelFault):
 
 def faults_of(condition: str, duration_s: float) -> tuple[Fault, ...]:
     """What is wrong in a condition, from the first to the last second."""
-    always = {"start_s": 0.0, "duration_s": duration_s}
     match condition:
         case "EEG is noise":
-            return (Noise(**always),)
+            return (Noise(start_s=0.0, duration_s=duration_s),)
         case "fMRI is noise":
-            return (NotANumber(**always, modality="roi", channels=()),)
+            return (NotANumber(start_s=0.0, duration_s=duration_s, modality="roi", channels=()),)
         case "no face":
-            return (Absent(**always),)
+            return (Absent(start_s=0.0, duration_s=duration_s),)
         case _:
             return ()
 
