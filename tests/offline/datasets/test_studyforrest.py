@@ -250,3 +250,43 @@ def test_the_strict_split_of_the_real_film_keeps_people_and_runs_apart(
             assert not {column[n] for n in known} & {column[n] for n in fold.test}
         tested += fold.test
     assert sorted(tested) == list(range(40))
+
+
+@pytest.mark.recordings
+def test_windows_of_the_real_film_are_normalised_by_past_and_present_frames(
+    shared_data: Path,
+) -> None:
+    path = shared_data / "fmri" / "studyforrest"
+    dataset = StudyForrestSettings(path=path, runs=(2,)).open()
+    spec = RoiWindowSettings().spec(dataset.ch_names)
+    (recording,) = dataset.recordings("sub-05")
+    windows = read_windows(recording, spec, hop_s=TR_S)
+    file = path / "sub-05_task-avmovie_run-2_bold.csv"
+    labels = file.read_text().partition("\n")[0].split(",")
+    picks = [labels.index(str(int(name.removeprefix("shen-")))) for name in dataset.ch_names]
+    frames = np.loadtxt(file, delimiter=",", skiprows=1)[:, picks]
+    seen = np.arange(1, len(frames) + 1)[:, None]
+    mean = frames.cumsum(axis=0) / seen
+    variance = (frames**2).cumsum(axis=0) / seen - mean**2
+    scaled = np.clip((frames - mean) / np.sqrt(np.maximum(variance, 0.01)), -4, 4)
+    scaled[:8] = 0
+    # The first window whose 12 frames answer to the film after its first 16 s, 6 s before.
+    first = next(i for i in range(len(frames)) if TR_S * (i - 11) - 6 >= 16)
+    for row in range(0, len(windows.index), 41):
+        expected = scaled[first + row - 11 : first + row + 1].T
+        np.testing.assert_allclose(windows.inputs["roi"][row], expected, atol=1e-5)
+
+
+def test_of_every_second_window_it_is_the_same_ones_in_everybody(tmp_path: Path) -> None:
+    settings = studyforrest.write_fake(tmp_path)
+    spec = spec_of(settings)
+    kept = []
+    for subject in settings.open().subjects:
+        recording = next(iter(settings.open().recordings(subject)))
+        every, second = (read_windows(recording, spec, hop_s=hop_s) for hop_s in (2.0, 4.0))
+        place = {offset: row for row, offset in enumerate(every.offset_s.tolist())}
+        rows = [place[offset] for offset in second.offset_s.tolist()]
+        np.testing.assert_array_equal(second.inputs["roi"], every.inputs["roi"][rows])
+        kept.append(second.offset_s)
+    np.testing.assert_array_equal(kept[0], kept[1])
+    assert set(np.diff(kept[0])) == {4.0}
