@@ -89,8 +89,8 @@ def reproduce(
     if data is None and wanted.data:
         if quick or not dry_run:
             msg = (
-                f"reproduce {paper} needs --data FOLDER, {wanted.data} (see `rtaffect-offline data "
-                "ls`)."
+                f"reproduce {paper} needs --data FOLDER, {wanted.data} "
+                "(see `rtaffect-offline data ls`)."
             )
             raise ConfigError(msg)
         leaky, sound = (
