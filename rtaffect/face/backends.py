@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from rtaffect.core.errors import FaceError
+from rtaffect.face.detector import SIDE as DETECTOR_SIDE
 from rtaffect.face.detector import Detector, Network
-from rtaffect.face.landmarks import Landmarker, MeshLandmarker
+from rtaffect.face.landmarks import IRIS_SIDE, MESH_SIDE, Landmarker, MeshLandmarker
 from rtaffect.face.models import DETECTOR, IRIS, MESH, SET_UP, find_models
 
 BACKENDS = ("litert", "mediapipe", "opencv")
@@ -25,6 +29,7 @@ def open_landmarker(backend: str = "auto") -> Landmarker:
     FaceError
         The one that was asked for, or every one, is not to be had; the message says why of each.
     """
+    cv2.setNumThreads(1)  # a face may have one core, and its small pictures gain by no other
     if backend.endswith(".task"):
         from rtaffect.face.mediapipe_mesh import MediapipeTask
 
@@ -72,9 +77,7 @@ def _mediapipe() -> Landmarker:
 
 def _of_networks(name: str, network: Callable[[Path], Network]) -> Landmarker:
     paths = find_models()
-    return MeshLandmarker(
-        name,
-        detector=Detector(network(paths[DETECTOR])),
-        mesh=network(paths[MESH]),
-        iris=network(paths[IRIS]),
-    )
+    detector, mesh, iris = (network(paths[part]) for part in (DETECTOR, MESH, IRIS))
+    for one, side in ((detector, DETECTOR_SIDE), (mesh, MESH_SIDE), (iris, IRIS_SIDE)):
+        one.run(np.zeros((side, side, 3), dtype=np.float32))  # the first time takes the longest
+    return MeshLandmarker(name, detector=Detector(detector), mesh=mesh, iris=iris)

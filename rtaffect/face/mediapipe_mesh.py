@@ -20,33 +20,32 @@ class MediapipeMesh:
     def __init__(self) -> None:
         mediapipe = _mediapipe()
         self.name = f"mediapipe {mediapipe.__version__}"
-        self.n_faces = 0
+        self._followed = _Followed()
         try:
-            self._make = mediapipe.solutions.face_mesh.FaceMesh
+            make = mediapipe.solutions.face_mesh.FaceMesh
         except AttributeError as error:
             msg = (
                 f"mediapipe {mediapipe.__version__} carries no networks; 0.10.21 was the last that "
                 "does. Install that one, or name a .task file."
             )
             raise FaceError(msg) from error
-        self._mesh: Any = None
-        self.forget()
+        self._mesh = make(refine_landmarks=True, max_num_faces=2)
+        self._mesh.process(np.zeros((480, 640, 3), dtype=np.uint8))  # the first takes the longest
+
+    @property
+    def n_faces(self) -> int:
+        """How many faces were there, two at most."""
+        return self._followed.n_faces
 
     def forget(self) -> None:
         """Look for a face anew."""
-        self.close()
-        self._mesh = self._make(refine_landmarks=True, max_num_faces=2)
+        self._followed = _Followed()
+        self._mesh.reset()
 
     def find(self, image: Image) -> Landmarks | None:
-        """Return the landmarks of the largest face, or None."""
+        """Return the landmarks of the face that is followed, or None."""
         faces = self._mesh.process(image).multi_face_landmarks or []
-        self.n_faces = len(faces)
-        return _largest([_points(face.landmark, image) for face in faces])
-
-    def close(self) -> None:
-        """Let go of the pipeline."""
-        if self._mesh is not None:
-            self._mesh.close()
+        return self._followed.among([_points(face.landmark, image) for face in faces])
 
 
 class MediapipeTask:
@@ -66,7 +65,7 @@ class MediapipeTask:
     def __init__(self, path: Path) -> None:
         mediapipe = _mediapipe()
         self.name = f"mediapipe {mediapipe.__version__}, {path.name}"
-        self.n_faces = 0
+        self._followed = _Followed()
         self._mediapipe = mediapipe
         vision = mediapipe.tasks.vision
         options = vision.FaceLandmarkerOptions(
@@ -78,20 +77,21 @@ class MediapipeTask:
             msg = f"{path} must be a face landmarker of MediaPipe, but it says: {error}"
             raise FaceError(msg) from error
 
+    @property
+    def n_faces(self) -> int:
+        """How many faces were there, two at most."""
+        return self._followed.n_faces
+
     def forget(self) -> None:
-        """Every picture is looked at by itself: there is nothing to forget."""
+        """Look for a face anew."""
+        self._followed = _Followed()
 
     def find(self, image: Image) -> Landmarks | None:
-        """Return the landmarks of the largest face, or None."""
+        """Return the landmarks of the face that is followed, or None."""
         srgb = self._mediapipe.ImageFormat.SRGB
         picture = self._mediapipe.Image(image_format=srgb, data=image)
         faces = self._landmarker.detect(picture).face_landmarks
-        self.n_faces = len(faces)
-        return _largest([_points(face, image) for face in faces])
-
-    def close(self) -> None:
-        """Let go of the pipeline."""
-        self._landmarker.close()
+        return self._followed.among([_points(face, image) for face in faces])
 
 
 def _mediapipe() -> Any:
@@ -115,7 +115,27 @@ def _points(landmarks: Any, image: Image) -> Floats:
     raise FaceError(msg)
 
 
-def _largest(faces: list[Floats]) -> Landmarks | None:
-    if not faces:
-        return None
-    return Landmarks(max(faces, key=lambda points: float(np.ptp(points[:, 0]))), 1.0)
+class _Followed:
+    """Which of the faces is meant: the largest, then the one nearest to where that was."""
+
+    def __init__(self) -> None:
+        self.n_faces = 0
+        self._middle: Floats | None = None
+
+    def among(self, faces: list[Floats]) -> Landmarks | None:
+        """Return the face that is followed; None where there is none."""
+        self.n_faces = len(faces)
+        if not faces:
+            self._middle = None
+            return None
+        middle = self._middle
+        if middle is None:
+            face = max(faces, key=lambda points: float(np.ptp(points[:, 0])))
+        else:
+            face = min(faces, key=lambda points: float(np.linalg.norm(_middle(points) - middle)))
+        self._middle = _middle(face)
+        return Landmarks(face, 1.0)
+
+
+def _middle(points: Floats) -> Floats:
+    return np.asarray(points[:, :2].mean(axis=0))

@@ -61,15 +61,26 @@ def read_clip(path: Path) -> list[npt.NDArray[np.uint8]]:
     return pictures
 
 
+def keep(pictures: Sequence[npt.NDArray[np.uint8]], path: Path) -> None:
+    """Write compressed pictures, so that who is measured need not load what reads videos."""
+    np.savez(path, bytes=np.concatenate(pictures), ends=np.cumsum([len(p) for p in pictures]))
+
+
+def kept(path: Path) -> list[npt.NDArray[np.uint8]]:
+    """Return what `keep` wrote."""
+    with np.load(path) as file:
+        return np.split(file["bytes"], file["ends"][:-1])
+
+
 def rgb_of(pictures: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
     """Return all pictures as RGB."""
     return [np.ascontiguousarray(decoded(picture)[:, :, ::-1]) for picture in pictures]
 
 
-def paced(clip: Path, backend: str, seconds: float) -> None:
+def paced(file: Path, backend: str, seconds: float) -> None:
     """Run the face process at 30 pictures a second and print what it took, as JSON."""
     one_core()
-    pictures = read_clip(clip)
+    pictures = kept(file)
     extractor = Extractor(open_landmarker(backend))
     for i in range(15):  # libraries make up their minds in the first calls
         extractor.extract(rgb_of([pictures[i % len(pictures)]])[0], i / SFREQ)
@@ -95,10 +106,10 @@ def paced(clip: Path, backend: str, seconds: float) -> None:
     print(json.dumps(told), flush=True)
 
 
-def free(clip: Path, backend: str, seconds: float) -> None:
+def free(file: Path, backend: str, seconds: float) -> None:
     """Extract as fast as it goes and print frames a second and the time of each, as JSON."""
     one_core()
-    pictures = rgb_of(read_clip(clip))
+    pictures = rgb_of(kept(file))
     extractor = Extractor(open_landmarker(backend))
     for i in range(15):
         extractor.extract(pictures[i % len(pictures)], i / SFREQ)
