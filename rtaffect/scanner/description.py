@@ -1,16 +1,22 @@
 """What the stream of ROI frames says of itself."""
 
 import math
+from collections.abc import Mapping
 
 from rtaffect.config.scanner import ScannerSettings, TriggerTime
 from rtaffect.config.scanner_inputs import AfniSettings, DicomSettings
 from rtaffect.core.atlas import RegionTable
 from rtaffect.core.streams import StreamInfo
 from rtaffect.core.volume_message import VOLUME_MODALITY, VOLUME_STYPE
+from rtaffect.signal.acquired import DETREND_KEY, already_cleaned
 
 
 def describe(
-    settings: ScannerSettings, regions: RegionTable | None, *, tr_s: float
+    settings: ScannerSettings,
+    regions: RegionTable | None,
+    *,
+    tr_s: float,
+    sent: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the description of a stream of frames, by dotted key; see docs/roi-stream.md.
 
@@ -22,6 +28,8 @@ def describe(
         The regions; None for whole volumes.
     tr_s : float
         Repetition time in seconds, NaN where unknown.
+    sent : mapping of str to str, optional
+        What the sender of means says of them: what it cleaned stays said.
     """
     time = settings.time_in_force()
     about = {
@@ -50,6 +58,10 @@ def describe(
         about["processing.n_settle"] = str(cleaning.n_settle)
         if glm:
             about["processing.detrend_window_s"] = f"{cleaning.window_s:g}"
+    done = already_cleaned(sent or {})
+    if DETREND_KEY in done:
+        about.pop("processing.detrend_window_s", None)
+    about |= done
     if regions.licence:
         about["atlas.licence"] = regions.licence
     if settings.labels is not None and settings.labels.space is not None:

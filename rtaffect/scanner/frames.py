@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from rtaffect.scanner.acquired import Floats, Volume
 from rtaffect.scanner.decisions import Frame
 from rtaffect.scanner.roi_means import RoiMeanMaker
 from rtaffect.scanner.stages import Stage, Stages
+from rtaffect.signal.acquired import left_to_clean
 from rtaffect.signal.roi_cleaning import RoiCleaner
 
 HEAD_RADIUS_MM = 50.0
@@ -61,6 +63,8 @@ class FrameMaker:
         What is taken out; None for nothing.
     stages : Stages
         Where latencies go.
+    about : mapping of str to str
+        What the sender of means says of them: what it cleaned is not cleaned again.
     """
 
     def __init__(
@@ -69,12 +73,13 @@ class FrameMaker:
         means: RoiMeanMaker | None,
         cleaning: CleaningSettings | None,
         stages: Stages,
+        *,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         self.regions = regions
         self._means = means
-        self._cleaner = (
-            RoiCleaner(regions.n_regions, cleaning.spec()) if cleaning is not None else None
-        )
+        left = left_to_clean(None if cleaning is None else cleaning.spec(), about or {})
+        self._cleaner = None if left is None else RoiCleaner(regions.n_regions, left)
         self._n_settle = cleaning.n_settle if cleaning is not None else 0
         self._stages = stages
         self.begin_run()

@@ -1,7 +1,7 @@
 """Means of regions that another tool streams over LSL, one sample a volume."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -85,6 +85,11 @@ class LslInput:
     def ch_names(self) -> tuple[str, ...]:
         """The regions, in the order of `RoiMeans.values`."""
         return self._source.infos[MODALITY].ch_names
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What else the sender declares, by dotted key."""
+        return self._source.infos[MODALITY].about
 
     @property
     def simulated(self) -> bool:

@@ -81,6 +81,7 @@ class ScannerProcess:
     ) -> None:
         self._settings = settings
         self._source = source
+        self._sent = source.about if isinstance(source, LslInput) else {}
         self._clock = clock
         self._tell = tell
         self._volumes = volumes
@@ -288,7 +289,7 @@ class ScannerProcess:
             regions.names if regions is not None else (),
             name=self._settings.name,
             source_id=self._settings.source_id,
-            about=describe(self._settings, regions, tr_s=tr_s),
+            about=describe(self._settings, regions, tr_s=tr_s, sent=self._sent),
             n_voxels=self._means.n_voxels.tolist() if is_fixed and self._means else (),
             simulated=self._settings.simulated
             or (isinstance(self._source, LslInput) and self._source.simulated),
@@ -306,7 +307,9 @@ class ScannerProcess:
         )
         if regions is None:
             return None
-        return FrameMaker(regions, self._means, self._settings.cleaning, self.stages)
+        return FrameMaker(
+            regions, self._means, self._settings.cleaning, self.stages, about=self._sent
+        )
 
     def _tell_notes(self) -> None:
         for note in (*self._source.notes, *(self._means.notes if self._means else ())):

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtaffect.core.errors import MontageError, StreamError
-from rtaffect.core.spec import AcquiredSpec, RoiSpec
+from rtaffect.core.spec import AcquiredSpec, CleaningSpec, RoiSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
 from rtaffect.core.window import Flag, ModalityWindow
 from rtaffect.signal.frame_readers import RoiReader, VolumeReader, missing_regions
@@ -91,7 +91,9 @@ class AcquiredTrack(Track):
         declared_s = declared_tr(info.about)
         self._distance_s = hop_s if math.isnan(declared_s) else declared_s
         self._reader = RoiReader(spec, info) if isinstance(spec, RoiSpec) else VolumeReader(spec)
-        self._cleaner = _cleaner(spec, info.about) if isinstance(spec, RoiSpec) else None
+        wanted = spec.cleaning if isinstance(spec, RoiSpec) else None
+        left = left_to_clean(wanted, info.about)
+        self._cleaner = None if left is None else RoiCleaner(spec.n_rows, left)
         self._normaliser = (
             RunningNormaliser(spec.n_rows, variance_floor=spec.variance_floor, clip=spec.clip)
             if spec.normalise == "running"
@@ -303,20 +305,26 @@ def declared_tr(about: Mapping[str, str]) -> float:
     return tr_s if 0.0 < tr_s < math.inf else math.nan
 
 
-def _cleaner(spec: RoiSpec, about: Mapping[str, str]) -> RoiCleaner | None:
-    """Return what does the cleaning that the sender has not done: nothing is cleaned twice."""
-    if spec.cleaning is None:
-        return None
-    done = {
-        key: about.get(key, "").strip().lower() not in NOT_DONE
+def already_cleaned(about: Mapping[str, str]) -> dict[str, str]:
+    """Return what a sender says that it cleaned, by key of its description."""
+    return {
+        key: about[key]
         for key in (DETREND_KEY, DESPIKE_KEY)
+        if about.get(key, "").strip().lower() not in NOT_DONE
     }
+
+
+def left_to_clean(wanted: CleaningSpec | None, about: Mapping[str, str]) -> CleaningSpec | None:
+    """Return what of the cleaning the sender has not done: nothing is cleaned twice."""
+    if wanted is None:
+        return None
+    done = already_cleaned(about)
     left = replace(
-        spec.cleaning,
-        detrend="none" if done[DETREND_KEY] else spec.cleaning.detrend,
-        despike=spec.cleaning.despike and not done[DESPIKE_KEY],
+        wanted,
+        detrend="none" if DETREND_KEY in done else wanted.detrend,
+        despike=wanted.despike and DESPIKE_KEY not in done,
     )
-    return None if left.detrend == "none" and not left.despike else RoiCleaner(spec.n_rows, left)
+    return None if left.detrend == "none" and not left.despike else left
 
 
 def _between(before: _Frame, after: _Frame, t: float) -> _Frame:

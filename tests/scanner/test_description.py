@@ -76,6 +76,16 @@ def test_without_cleaning_nothing_is_promised() -> None:
     assert "acquisition.tr_s" not in about
 
 
+def test_what_the_sender_of_means_cleaned_stays_said() -> None:
+    sent = {"processing.detrend": "polynomial", "processing.despike": "no"}
+    about = describe(settings(input={"kind": "lsl"}), brainnetome(), tr_s=2.0, sent=sent)
+    assert (about["processing.detrend"], about["processing.despike"]) == ("polynomial", "kalman")
+    assert "processing.detrend_window_s" not in about
+    bare = settings(input={"kind": "lsl"}, cleaning=None)
+    about = describe(bare, brainnetome(), tr_s=2.0, sent=sent)
+    assert (about["processing.detrend"], about["processing.despike"]) == ("polynomial", "none")
+
+
 def test_volumes_are_described_without_regions() -> None:
     info = describe_volumes(settings(input=PYNEAL, tr_s=2.0, simulated=True, name="x"))
     assert (info.name, info.modality, info.simulated) == ("x-volumes", "volume", True)

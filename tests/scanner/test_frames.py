@@ -64,6 +64,21 @@ def test_frames_are_valid_once_the_run_has_settled() -> None:
         assert [made.valid for made in run_of(frames, series)] == [False] * 5 + [True] * 4
 
 
+@pytest.mark.parametrize("done", [("detrend",), ("despike",), ("detrend", "despike")])
+def test_what_the_sender_of_means_cleaned_is_not_cleaned_again(done: tuple[str, ...]) -> None:
+    series = np.random.default_rng(4).normal(100.0, 1.0, (20, 3))
+    series[12] += 40.0
+    sent = {f"processing.{key}": "theirs" for key in done}
+    left = CleaningSettings(
+        detrend="none" if "detrend" in done else "glm", despike="despike" not in done
+    )
+    told = FrameMaker(REGIONS, None, CleaningSettings(), Stages(), about=sent)
+    made = [frame.values for frame in run_of(told, series)]
+    np.testing.assert_array_equal(
+        made, series if len(done) == 2 else [f.values for f in run_of(maker(left), series)]
+    )
+
+
 def test_a_new_run_remembers_nothing_of_the_one_before() -> None:
     frames = maker(CleaningSettings())
     rng = np.random.default_rng(1)

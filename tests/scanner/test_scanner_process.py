@@ -284,6 +284,7 @@ def test_means_of_another_tool_keep_names_and_stamps(source_id: str, tmp_path: P
         channels.append_child("channel").append_child_value("label", label)
     info.desc().append_child_value("simulated", "true")
     info.desc().append_child("acquisition").append_child_value("time_reference", "mid")
+    info.desc().append_child("processing").append_child_value("detrend", "theirs")
     outlet = pylsl.StreamOutlet(info)
     settings = {
         "input": {"kind": "lsl", "source_id": f"{source_id}-theirs"},
@@ -294,6 +295,7 @@ def test_means_of_another_tool_keep_names_and_stamps(source_id: str, tmp_path: P
         frames, meta = inlet(source_id), inlet(f"{source_id}-meta")
         assert frames.info(PATIENCE_S).get_channel_labels() == ["V1", "FFA"]
         assert described(frames, "acquisition", "time_source") == "stamps"
+        assert described(frames, "processing", "detrend") == "theirs"
         assert described(frames, "simulated") == "true"
         assert outlet.wait_for_consumers(PATIENCE_S)
         begin = pylsl.local_clock() - 5.0
