@@ -57,7 +57,7 @@ class MrSettings(Settings):
         description="how often the signal is asked whether the scanner still runs, in seconds",
     )
     guard_uv_per_ms: float = Field(
-        default=150.0,
+        default=300.0,
         gt=0,
         description="a signal that is steeper is no EEG and is withheld, in microvolts per ms",
     )

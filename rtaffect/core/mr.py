@@ -51,7 +51,7 @@ class GradientSpec:
     marker_jitter_s: float = 0.01
     align: Literal["fraction", "sample"] = "fraction"
     check_s: float = 0.1
-    guard_uv_per_ms: float = 150.0
+    guard_uv_per_ms: float = 300.0
     guard_share: float = 0.25
     guard_channels: float = 0.1
     guard_hold_s: float = 0.15
