@@ -13,7 +13,15 @@ import numpy as np
 from rtaffect.config.scanner_inputs import AfniSettings
 from rtaffect.core.clock import Clock, monotonic
 from rtaffect.core.errors import ScannerError
-from rtaffect.scanner.acquired import Acquired, Refused, RoiMeans, RunEnd, Volume, check_header
+from rtaffect.scanner.acquired import (
+    Acquired,
+    Floats,
+    Refused,
+    RoiMeans,
+    RunEnd,
+    Volume,
+    check_header,
+)
 from rtaffect.scanner.afni_voxels import volume_of
 from rtaffect.scanner.afni_wire import AfniDecoder, ByteOrder, Record
 from rtaffect.scanner.notes import Notes, exposure
@@ -220,7 +228,7 @@ class AfniInput:
                 t_arrival=t_arrival,
             )
         return RoiMeans(
-            values=record.voxels[:, -1] if version in (2, 3) else record.means,
+            values=record.voxels[:, -1] if version in (2, 3) else _present(record.means),
             motion=record.motion,
             index=run.n_records,
             run=run.name,
@@ -228,6 +236,11 @@ class AfniInput:
             t_acq=math.nan,
             t_arrival=t_arrival,
         )
+
+
+def _present(means: Floats) -> Floats:
+    """Return means with NaN where AFNI's mask has no voxel of a label: it sends 0 for it."""
+    return np.where(means == 0.0, np.nan, means)
 
 
 _WITHOUT_SHAPE = (

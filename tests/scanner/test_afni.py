@@ -53,6 +53,15 @@ def test_runs_follow_each_other_each_on_its_own_connection() -> None:
             assert first.t_arrival <= monotonic()
 
 
+def test_a_label_without_a_voxel_is_missing_and_not_zero() -> None:
+    with listening() as source, caller(source) as afni:
+        afni.sendall(hello(1, 3, order=HERE) + floats([0] * 6 + [10, 0, 30], HERE))
+        (frame,) = collect(source, 1)
+    assert isinstance(frame, RoiMeans)
+    np.testing.assert_array_equal(frame.values, [10, np.nan, 30])
+    np.testing.assert_array_equal(frame.motion, [0] * 6)
+
+
 @pytest.mark.parametrize(("byte_order", "order"), [("little", "<"), ("big", ">")])
 def test_the_byte_order_is_what_the_settings_say(byte_order: str, order: str) -> None:
     with listening(byte_order=byte_order) as source, caller(source) as afni:
