@@ -48,6 +48,8 @@ def make_table() -> FeatureTable:
         labels=labels,
         values={"valence": classes[trial].astype(np.float64) - 0.5},
         classes={"valence": classes[trial]},
+        train_classes={"valence": classes[trial]},
+        moment=np.full(len(trial), -1),
         trial_classes={"valence": classes},
         digest="",
     )
