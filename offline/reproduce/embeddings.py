@@ -64,11 +64,13 @@ def cluster(embedding: Floats, classes: Ints) -> Clusters:
 
     spread = embedding.std(axis=0)
     x = (embedding - embedding.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    found = KMeans(len(np.unique(classes)), n_init=10, random_state=_SEED).fit_predict(x)
-    several = len(np.unique(found)) > 1
+    n_classes = len(np.unique(classes))
+    if len(np.unique(x, axis=0)) < n_classes:  # a network that says the same of all windows
+        return Clusters(by_class=0.0, by_cluster=0.0, agreement=0.0)
+    found = KMeans(n_classes, n_init=10, random_state=_SEED).fit_predict(x)
     return Clusters(
         by_class=float(silhouette_score(x, classes)),
-        by_cluster=float(silhouette_score(x, found)) if several else 0.0,
+        by_cluster=float(silhouette_score(x, found)),
         agreement=float(adjusted_rand_score(classes, found)),
     )
 
