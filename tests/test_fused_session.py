@@ -11,13 +11,14 @@ from tiny_bundle import write_tiny_bundle
 from window_cases import INFOS, ListSource, session
 
 from rtaffect import wire
-from rtaffect.bundle import Bundle
+from rtaffect.bundle import Bundle, load_bundle, shipped_bundles
 from rtaffect.cli.view import one_line
 from rtaffect.config.fusion import FusionSettings
 from rtaffect.core.estimate import Estimate
-from rtaffect.core.fused import LATEST
+from rtaffect.core.fused import ALIGNED, LATEST
 from rtaffect.core.sinks import Sink
 from rtaffect.core.streams import Source
+from rtaffect.core.window import Flag
 from rtaffect.decode.decoder import Decoder
 from rtaffect.decode.fusion import Fusion
 from rtaffect.decode.membership import membership_of
@@ -25,6 +26,10 @@ from rtaffect.engine import Engine, Summary
 from rtaffect.publish.estimate_file import EstimateFile
 from rtaffect.publish.messages import estimate_body, session_body
 from rtaffect.publish.recorder import Recorder
+from rtaffect.simulate.bold import BoldSettings
+from rtaffect.simulate.participant import Participant
+from rtaffect.simulate.sample_faults import Drop
+from rtaffect.simulate.source import SimulatedSource
 from rtaffect.sources.recording import open_recording
 
 SETTINGS = FusionSettings(enabled=True)
@@ -83,6 +88,32 @@ def test_a_replay_of_the_recording_fuses_the_same_bit_for_bit(
     assert [json.dumps(one, sort_keys=True, separators=(",", ":")).encode() for one in kept] == (
         canonical
     )
+
+
+def test_a_replay_pairs_fmri_with_eeg_as_the_session_did(tmp_path: Path) -> None:
+    """EEG on the grid and frames that come in a burst, then 2 s late; half a minute of them."""
+    both = {
+        "eeg": write_tiny_bundle(tmp_path),
+        "fmri": load_bundle(shipped_bundles()["roi-simulated"]),
+    }
+    path, live, again = tmp_path / "session.xdf", Kept(), Kept()
+    scanned = SimulatedSource(
+        Participant(95_002), 40.0, sfreq=256.0, chunk_s=0.25, bold=BoldSettings(),
+        faults=[Drop(modality="roi", start_s=26.0, duration_s=3.0)],
+    )  # fmt: skip
+    run(scanned, both, live, Recorder(path, scanned.infos, session={}))
+    with open_recording([path]) as source:
+        run(source, both, again)
+    assert [e.canonical() for e in again.estimates] == [e.canonical() for e in live.estimates]
+    aligned = [e for e in live.estimates if e.decoder == ALIGNED]
+    frames = [e for e in live.estimates if e.decoder == "fmri"]
+    assert [e.t_end for e in aligned] == [e.t_end for e in frames]
+    paired = [e for e in aligned if e.targets and all(e.contributions.values())]
+    assert len(paired) > 5
+    assert {e.lag_s for e in paired} == {6.0}
+    lost = [e for e in aligned if ("roi", Flag.LATE) in e.flags and e.t_end > 1020.0]
+    assert lost
+    assert all(e.contributions["eeg"] > 0 == e.contributions["fmri"] for e in lost)
 
 
 def test_tables_have_columns_for_the_weights_of_members(
