@@ -74,7 +74,7 @@ class GradientCorrector:
         self._markers: list[float] = []
         self._last = np.full((len(limits), 1), np.nan)
         self._n_steep = -self._n_hold - 1
-        self._n_rejected = 0
+        self._n_rejected = self._n_doubtful = 0
         self._channel = 0
         self._clock = VolumeClock(0.0, 1.0, whole=True)
         self._template = VolumeTemplate(1, 1, 1)
@@ -142,8 +142,10 @@ class GradientCorrector:
             self._learn([position])
 
     def skip(self, n_lost: int) -> None:
-        """Take note that samples are missing."""
+        """Take note that samples seem to be missing; stamps may be wrong about it."""
         self._n += n_lost
+        self._n_doubtful += n_lost
+        self._n_steep = self._n  # nobody knows yet whether what comes next fits
         self._last = np.full_like(self._last, np.nan)
         if n_lost > self._longest:
             self._stop()
@@ -296,7 +298,7 @@ class GradientCorrector:
             if found.match < ALIKE or abs(found.samples) > 0.5:
                 return self._lost(x, told, position)
             position += found.samples
-        self._n_rejected = 0
+        self._n_rejected = self._n_doubtful = 0
         self._clock.begun(position)
         self._pending = self._taken = Volume(position, volume, self._taken)
         self._template.begin()
@@ -304,7 +306,7 @@ class GradientCorrector:
 
     def _lost(self, x: Floats, told: Floats, position: float) -> bool:
         """Find a volume again that did not come where it should; return whether to go on."""
-        reach = min(self._reach, len(told) // 4)
+        reach = min(self._reach + self._n_doubtful, len(told) // 4)
         found = find_lag(x, told[reach : len(told) - reach], reach=reach)
         if found.match >= ALIKE:
             self._clock.slipped(position + found.samples)

@@ -186,6 +186,22 @@ def test_lost_samples_are_found_again() -> None:
         assert is_there(joined)[again].all()
 
 
+def test_stamps_that_tell_of_a_loss_that_was_none_do_not_end_the_correction() -> None:
+    (scan,) = ONE.scans
+    at = round((scan.start + 18.3 * scan.tr) * SFREQ)
+    corrector = GradientCorrector(SPEC, sfreq=SFREQ, limits=LIMITS)
+    out = [corrector.push(ONE.raw[:, :10])]
+    for t in ONE.markers[:2]:
+        corrector.mark(t * SFREQ)
+    out.append(corrector.push(ONE.raw[:, 10:at]))
+    corrector.skip(300)
+    out.append(corrector.push(ONE.raw[:, at:]))
+    joined = np.concatenate(out, axis=1)
+    assert worst(joined, ONE.clean) < 200.0
+    again = ONE.during(scan.start + 22 * scan.tr, scan.stop - 0.1)
+    assert is_there(joined)[again].all()
+
+
 def test_markers_without_anything_that_repeats_give_no_samples_and_a_note() -> None:
     corrector = GradientCorrector(SPEC, sfreq=SFREQ, limits=LIMITS)
     n = round(0.4 * SFREQ)
