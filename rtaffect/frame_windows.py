@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from rtaffect.chain import LEAP_S, Chain, nothing
 from rtaffect.core.errors import BundleError
+from rtaffect.core.scanner_report import REPORT_MODALITY, tells_of_a_run
 from rtaffect.core.spec import AcquiredSpec, WindowSpec
 from rtaffect.core.spec_checks import window_problems
-from rtaffect.core.streams import StreamInfo
+from rtaffect.core.streams import Chunk, Event, StreamInfo
 from rtaffect.core.window import Flag, ModalityWindow, Window
 from rtaffect.signal.acquired import AcquiredTrack
 
@@ -58,6 +59,17 @@ class FrameChain(Chain[AcquiredTrack]):
         )
         self._index = 0
         self._t_due = math.nan  # when the next frame is expected
+
+    def push(self, event: Event) -> list[Window]:
+        """Take one event; return the windows that it closes, in order.
+
+        What the scanner process says beside its frames, where the session listens to it, tells of
+        runs that follow each other too soon to be known by their silence.
+        """
+        if isinstance(event, Chunk) and event.modality == REPORT_MODALITY and tells_of_a_run(event):
+            for track in self._tracks.values():
+                track.expect_run()
+        return super().push(event)
 
     def _begin(self, now: float) -> None:
         self._t_due = now + self.spec.hop_s

@@ -257,6 +257,22 @@ def test_a_long_silence_begins_a_new_run() -> None:
     assert Flag.WARMUP in windows[10].modalities["roi"].flags
 
 
+@pytest.mark.parametrize("kind", ["run_start", "run_end", "frame"])
+def test_a_run_that_the_scanner_process_tells_of_is_a_new_one_however_soon(kind: str) -> None:
+    first = frames(8)
+    second = frames(5, t_start=first[-1].stamp_s + 12.0, seed=1)
+    told = np.array([[f'{{"kind": "{kind}", "run": 2}}']], dtype=object)
+    word = Chunk("roi_meta", told, np.zeros(1), second[0].t_received - 0.001)
+    events = sorted([*events_of([*first, *second]), word], key=lambda event: event.t_received)
+    after = with_data(windows_of(events))[-1].modalities["roi"]
+    alone = with_data(windows_of(events_of(second)))[-1].modalities["roi"]
+    if kind == "run_start":
+        np.testing.assert_array_equal(after.data, alone.data)
+        assert (after.flags, after.coverage) == (alone.flags, alone.coverage)
+    else:
+        assert Flag.WARMUP not in after.flags
+
+
 def test_a_frame_that_does_not_come_is_told_once_each_hop_late_then_stale() -> None:
     made = frames(10)
     windows = windows_of(events_of(made, until=140.0))

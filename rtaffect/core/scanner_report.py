@@ -1,4 +1,4 @@
-"""What the scanner process says of its own health, as the runtime hears it."""
+"""What the scanner process says of itself and of its runs, as the runtime hears it."""
 
 import json
 import math
@@ -38,16 +38,12 @@ class ScannerReport:
 
     def push(self, chunk: Chunk) -> None:
         """Take what the stream beside the ROI frames brought."""
-        for text in chunk.data.reshape(-1):
-            if isinstance(text, str) and len(text) <= MAX_TEXT and '"health"' in text:
-                self._read(text)
+        for text in _texts(chunk, '"health"'):
+            self._read(text)
 
     def _read(self, text: str) -> None:
-        try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
-            return
-        if isinstance(message, dict) and message.get("kind") == "health":
+        message = _parsed(text)
+        if message.get("kind") == "health":
             self._stages = {
                 f"scanner.{name}": latency
                 for name, one in _items(message.get("stages"))
@@ -56,6 +52,29 @@ class ScannerReport:
             self._dropped = {
                 why: n for why, n in _items(message.get("dropped")) if isinstance(n, int) and n > 0
             }
+
+
+def tells_of_a_run(chunk: Chunk) -> bool:
+    """Return whether what the stream beside the ROI frames brought says that a run began."""
+    return any(_parsed(text).get("kind") == "run_start" for text in _texts(chunk, '"run_start"'))
+
+
+def _texts(chunk: Chunk, word: str) -> list[str]:
+    """Return the texts of a chunk that may be messages with a word in them."""
+    return [
+        text
+        for text in chunk.data.reshape(-1)
+        if isinstance(text, str) and len(text) <= MAX_TEXT and word in text
+    ]
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return a message; an empty one where it is none."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:

@@ -105,6 +105,7 @@ class AcquiredTrack(Track):
         self._steps_s: deque[float] = deque(maxlen=16)
         self._n_in_run = 0
         self._is_ahead = False
+        self._is_run_expected = False
 
     @property
     def counts(self) -> TimelineCounts:
@@ -142,6 +143,10 @@ class AcquiredTrack(Track):
         if reason is Break.CLOCK:
             self.note_clock_break(self.t_newest)
 
+    def expect_run(self) -> None:
+        """Note that the next frame is of a new run."""
+        self._is_run_expected = True
+
     def push(self, chunk: Chunk) -> Iterator[None]:
         """Take frames one by one; yield after each that is newer than all before it."""
         for column, stamp_s in self._stamps.place(chunk):
@@ -155,7 +160,11 @@ class AcquiredTrack(Track):
     def _place(self, stamp_s: float, chunk: Chunk, column: int) -> None:
         step_s = stamp_s - self.t_newest
         self.t_newest = stamp_s
-        if not step_s <= self.spec.new_run_s or self._reader.begins_a_run(chunk):
+        if (
+            self._is_run_expected
+            or not step_s <= self.spec.new_run_s
+            or self._reader.begins_a_run(chunk)
+        ):
             self._begin_run()
         else:
             self._steps_s.append(step_s)
@@ -184,6 +193,7 @@ class AcquiredTrack(Track):
         self._frames.clear()
         self._steps_s.clear()
         self._n_in_run = 0
+        self._is_run_expected = False
         if self._cleaner is not None:
             self._cleaner.reset()
         if self._normaliser is not None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtaffect.core.health import StageLatency
-from rtaffect.core.scanner_report import ScannerReport
+from rtaffect.core.scanner_report import ScannerReport, tells_of_a_run
 from rtaffect.core.streams import Chunk
 
 MEANS = {"p50_ms": 0.2, "p95_ms": 0.3, "p99_ms": 0.4, "n": 12}
@@ -25,6 +25,22 @@ def report(*texts: object) -> ScannerReport:
     made = ScannerReport()
     made.push(chunk(*texts))
     return made
+
+
+@pytest.mark.parametrize(
+    ("texts", "begins"),
+    [
+        (['{"kind": "run_start", "run": 3}'], True),
+        (['{"kind": "frame"}', '{"kind": "run_start"}'], True),
+        (['{"kind": "note", "text": "run_start"}'], False),
+        (['"run_start"'], False),
+        (['{"run_start"'], False),
+        (["[" * 9000 + '"run_start"'], False),
+        ([], False),
+    ],
+)
+def test_runs_are_told(texts: list[str], begins: bool) -> None:
+    assert tells_of_a_run(chunk(*texts)) is begins
 
 
 def test_stages_and_what_was_dropped_are_read() -> None:
