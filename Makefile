@@ -4,10 +4,10 @@ BIN := .venv/bin
 
 .PHONY: demo test check bundles bundle-fmri clean
 
-demo: .venv/runtime.stamp  ## a simulated participant, decoded live
+demo: .venv/runtime.stamp .venv/face.stamp  ## a simulated participant, decoded live
 	$(BIN)/rtaffect demo
 
-test: check  ## everything that CI runs
+test: check .venv/face.stamp  ## everything that CI runs
 	$(BIN)/python -m pytest -n 2
 
 check: .venv/dev.stamp  ## style, types, layers, docstrings, spelling
@@ -31,12 +31,16 @@ clean:  ## what can be made again; the environment stays
 
 # Installed once, and again when the dependencies change. The runtime needs no torch.
 .venv/runtime.stamp: pyproject.toml constraints.txt | .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[face]"
 	touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	touch .venv/runtime.stamp $@
+
+# The networks of `rtaffect face`. Without a network all else works, and the next make tries again.
+.venv/face.stamp: | .venv/runtime.stamp
+	-$(BIN)/rtaffect face setup && touch $@
 
 .venv:
 	$(PYTHON) -m venv .venv

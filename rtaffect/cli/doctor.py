@@ -74,7 +74,7 @@ def doctor(
 def _findings(port: int) -> Iterator[Finding]:
     yield from _python()
     yield from _threads()
-    for check in (_lsl, _duplicates, _frames, _models):
+    for check in (_lsl, _duplicates, _frames, _models, _faces):
         yield from _guarded(check)
     yield from _port(port)
 
@@ -223,6 +223,27 @@ def _models() -> Iterator[Finding]:
             for graph in bundle.manifest.graphs.by_role.values()
         ]
         yield Finding("ok", f"{name}: files as signed, runs on {runners[0].provider}")
+
+
+def _faces() -> Iterator[Finding]:
+    """Look for ways to find a face in a picture: only `rtaffect face` needs one."""
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("cv2", "platformdirs") if find_spec(name) is None]:
+        advice = "Only `rtaffect face` needs them: pip install 'rtaffect[face]'"
+        yield Finding("warn", f"Without {' and '.join(missing)} no face is tracked here", advice)
+        return
+    from rtaffect.face.backends import survey
+    from rtaffect.face.models import SET_UP
+
+    reasons = survey()
+    works = [name for name, reason in reasons.items() if not reason]
+    told = "\n".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
+    if works:
+        others = f" (also {', '.join(works[1:])})" if works[1:] else ""
+        yield Finding("ok", f"Faces are found by {works[0]}{others}")
+    else:
+        yield Finding("warn", "No way to find a face works here", f"{told}\n{SET_UP}")
 
 
 def _port(port: int) -> Iterator[Finding]:

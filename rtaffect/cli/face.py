@@ -10,11 +10,12 @@ import typer
 from rtaffect.cli.ending import end_after, stopped_by_signals
 
 if TYPE_CHECKING:
+    from rtaffect.cli.status import ProcessLine
     from rtaffect.config.face import FaceSettings
     from rtaffect.core.clock import Clock
     from rtaffect.face.extractor import Extractor
     from rtaffect.face.pictures import Grabber
-    from rtaffect.face.process import FaceProcess
+    from rtaffect.face.process import FaceProcess, Progress
 
 SETUP = "setup"
 
@@ -61,13 +62,9 @@ def face(
 
     It is a process of its own: should the camera die, EEG goes on, and it looks for the camera.
     """
-    from rtaffect.cli.running import tell
-
     _require_libraries()
     if source == SETUP:
-        from rtaffect.face.models import fetch_models
-
-        tell(f"The face networks are in {fetch_models()}, checked.")
+        _set_up()
         return
     if list_:
         _list()
@@ -91,10 +88,42 @@ def face(
         if not quiet:
             line.start()
         try:
-            process.run(stop, None if quiet else line.show)
+            process.run(stop, _Shown(line, quiet=quiet))
         finally:
             line.close()
     _tell_summary(process)
+
+
+class _Shown:
+    """Shows where the process is; says once that somebody else is in the picture, too."""
+
+    def __init__(self, line: "ProcessLine", *, quiet: bool) -> None:
+        self._line = line
+        self._quiet = quiet
+        self._said = False
+
+    def __call__(self, progress: "Progress") -> None:
+        if progress.n_faces > 1 and not self._said:
+            self._said = True
+            self._line.tell(
+                f"{progress.n_faces} faces are in the picture. The one that was largest when it "
+                "was found is followed; the others are only counted."
+            )
+        if not self._quiet:
+            self._line.show(progress)
+
+
+def _set_up() -> None:
+    """Get the networks, unless they are there."""
+    from rtaffect.cli.running import tell
+    from rtaffect.core.errors import FaceError
+    from rtaffect.face.models import fetch_models, find_models, models_folder
+
+    try:
+        find_models()
+    except FaceError:
+        fetch_models()
+    tell(f"The face networks are in {models_folder()}, checked.")
 
 
 def _require_libraries() -> None:

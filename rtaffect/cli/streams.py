@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtaffect.core.face_features import EXTRACTOR
 from rtaffect.text import printable
 
 if TYPE_CHECKING:
@@ -88,6 +89,12 @@ def _told(stream: "FoundStream") -> str:
         said.append(f"TR {tr_s} s")
     if atlas := stream.about.get("atlas.name"):
         said.append(f"regions of {atlas}")
+    if extractor := stream.about.get(EXTRACTOR):
+        said.append(f"features by {extractor}")
+    if landmarks := stream.about.get("processing.landmarks"):
+        said.append(f"landmarks by {landmarks}")
+    if au_method := stream.about.get("processing.au_method"):
+        said.append(f"action units by {au_method}")
     return ", ".join(said)
 
 

@@ -34,27 +34,46 @@ def open_landmarker(backend: str = "auto") -> Landmarker:
         from rtaffect.face.mediapipe_mesh import MediapipeTask
 
         return MediapipeTask(Path(backend))
+    if backend != "auto" and backend not in BACKENDS:
+        msg = f"A backend must be auto, {', '.join(BACKENDS)} or a .task file, got {backend!r}."
+        raise FaceError(msg)
+    reasons = {}
+    for name in BACKENDS if backend == "auto" else (backend,):
+        answer = _tried(name)
+        if not isinstance(answer, str):
+            return answer
+        reasons[name] = answer
+    if backend != "auto":
+        raise FaceError(reasons[backend])
+    listed = "\n".join(f"  {name}: {_short(reason)}" for name, reason in reasons.items())
+    msg = f"No way to find a face works here:\n{listed}\n{SET_UP}"
+    raise FaceError(msg)
+
+
+def survey() -> dict[str, str]:
+    """Return, of each of `BACKENDS`, why it does not work on this machine; "" where it does."""
+    answers = {name: _tried(name) for name in BACKENDS}
+    return {name: _short(a) if isinstance(a, str) else "" for name, a in answers.items()}
+
+
+def _tried(name: str) -> Landmarker | str:
+    """Return a way to landmarks, or why it is not to be had."""
     makers: dict[str, Callable[[], Landmarker]] = {
         "litert": _litert,
         "mediapipe": _mediapipe,
         "opencv": _opencv,
     }
-    if backend != "auto" and backend not in makers:
-        msg = f"A backend must be auto, {', '.join(BACKENDS)} or a .task file, got {backend!r}."
-        raise FaceError(msg)
-    reasons = []
-    for name in BACKENDS if backend == "auto" else (backend,):
-        try:
-            return makers[name]()
-        except FaceError as error:
-            reasons.append(f"{name}: {error}")
-        except ImportError as error:
-            reasons.append(f"{name}: {error.name or 'a library'} is not installed.")
-    if len(reasons) == 1:
-        raise FaceError(reasons[0].partition(": ")[2])
-    listed = "\n".join(f"  {reason.replace(SET_UP, '').strip()}" for reason in reasons)
-    msg = f"No way to find a face works here:\n{listed}\n{SET_UP}"
-    raise FaceError(msg)
+    try:
+        return makers[name]()
+    except FaceError as error:
+        return str(error)
+    except ImportError as error:
+        return f"{error.name or 'a library'} is not installed."
+
+
+def _short(reason: str) -> str:
+    """Return a reason without the advice that all reasons end with."""
+    return reason.replace(SET_UP, "").strip()
 
 
 def _litert() -> Landmarker:

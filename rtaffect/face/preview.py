@@ -3,6 +3,9 @@
 The picture itself is drawn only when somebody asks for it. Nothing is kept.
 """
 
+import os
+import sys
+
 import cv2
 import numpy as np
 
@@ -15,6 +18,10 @@ from rtaffect.face.landmarks import LEFT_EYE, N_MESH, RIGHT_EYE
 from rtaffect.face.pictures import Picture
 
 TITLE = "rtaffect face"
+NEEDS = (
+    "A preview needs a screen and an OpenCV with windows (pip install opencv-python, not the "
+    "headless one)."
+)
 AXIS_MM = 60.0
 GAZE_MM = 80.0
 BAR_WIDTH = 150
@@ -71,14 +78,14 @@ class PreviewWindow:
 
     def __init__(self, *, with_picture: bool) -> None:
         self._with_picture = with_picture
+        # Qt, which draws it on Linux, ends the whole process where there is no screen.
+        if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+            msg = f"{NEEDS} There is no screen: DISPLAY is not set."
+            raise FaceError(msg)
         try:
             cv2.namedWindow(TITLE)
         except cv2.error as error:
-            msg = (
-                "A preview needs a screen and an OpenCV with windows (pip install opencv-python, "
-                "not the headless one)."
-            )
-            raise FaceError(msg) from error
+            raise FaceError(NEEDS) from error
 
     def show(self, picture: Picture, frame: FaceFrame) -> None:
         """Draw a frame."""

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from test_streams_and_init import stream
@@ -85,3 +86,24 @@ def test_frames_of_fmri_must_be_described(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.integration
 def test_lsl_works_on_the_machine_that_runs_the_tests() -> None:
     assert {finding.state for finding in doctor._lsl()} == {"ok"}
+
+
+def test_it_says_what_finds_faces(face_models: None) -> None:
+    (finding,) = doctor._faces()
+    assert finding.state == "ok"
+    assert finding.what.startswith("Faces are found by litert")
+    assert "opencv" in finding.what
+
+
+def test_without_networks_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RTAFFECT_FACE_MODELS", str(tmp_path))
+    (finding,) = doctor._faces()
+    assert finding.state == "warn"
+    assert [line.split(":")[0] for line in finding.advice.splitlines()[:3]] == [
+        "litert",
+        "mediapipe",
+        "opencv",
+    ]
+    assert finding.advice.count("rtaffect face setup") == 1
