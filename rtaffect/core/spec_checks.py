@@ -27,6 +27,9 @@ MAX_SIDE = 1024
 MAX_S = 3600.0
 """No time in the description of a frame is longer."""
 
+SHORTEST_HOP_S = 0.1
+"""No scanner is faster; of one that is silent, as many windows must tell."""
+
 
 def window_problems(windows: WindowSpec) -> list[str]:
     """Return in words all that is wrong with windows; nothing where they are sound."""
@@ -83,6 +86,11 @@ def _closing_problems(windows: WindowSpec) -> Iterator[str]:
         yield (
             "windows.modalities must all be of kind 'roi' or 'volume' where frames close windows; "
             f"{', '.join(sorted(others))} must have a model of their own"
+        )
+    if windows.hop_s < SHORTEST_HOP_S:
+        yield (
+            f"windows.hop_s must be at least {SHORTEST_HOP_S} s where frames close windows, "
+            f"got {windows.hop_s} s"
         )
     if windows.window_s < windows.hop_s:
         yield (
