@@ -1,9 +1,7 @@
 """StudyForrest: ROI frames of people who watched Forrest Gump, and what the film portrays."""
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
@@ -11,11 +9,11 @@ from typing import Literal
 import numpy as np
 
 from offline.datasets.array_source import ArraySource
-from offline.datasets.contract import About, Finding, Label, Recording
-from offline.datasets.digests import file_digest
+from offline.datasets.contract import About, Finding
+from offline.datasets.film_runs import FilmRun, FilmRuns, in_order
 from offline.datasets.frames import in_all, roi_source
-from offline.datasets.portrayed import PortrayedSettings, portrayed
-from offline.datasets.studyforrest_labels import RUN_STARTS_S, Annotation, read_annotations
+from offline.datasets.portrayed import PortrayedSettings
+from offline.datasets.studyforrest_labels import RUN_STARTS_S
 from offline.datasets.tables import read_table
 from offline.errors import DataError
 from rtaffect.core.errors import RecordingError
@@ -40,7 +38,6 @@ ABOUT = About(
     ),
 )
 
-_READER = 2  # of what a subject's numbers depend on: count up where this reader changes them
 _FILE = re.compile(r"(sub-[A-Za-z0-9]+)_task-avmovie_run-(\d+)_bold\.csv")
 _EMPTY_COLUMNS = ("e_anger/rage", "e_fears_confirmed", "e_happy-for", "e_pity/compassion")
 
@@ -66,90 +63,36 @@ class StudyForrestSettings(PortrayedSettings):
         return StudyForrest(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One file of frames."""
+class StudyForrest(FilmRuns):
+    """A copy of the ROI frames on disk.
 
-    subject: str
-    number: int
-    path: Path
-
-
-class StudyForrest:
-    """A copy of the ROI frames on disk, see `offline.datasets.contract.Dataset`.
-
-    A run is a recording with one trial, its stimulus that part of the film; its clock is the
-    film's. Regions are matched by their label in the parcellation, whatever their order.
-
-    Parameters
-    ----------
-    settings : StudyForrestSettings
-        Where and what.
+    Regions are matched by their label in the parcellation, whatever their order.
     """
 
-    def __init__(self, settings: StudyForrestSettings) -> None:
-        self.settings = settings
-
-    @property
-    def about(self) -> About:
-        """What to know of it."""
-        return ABOUT
-
-    @property
-    def labels(self) -> Mapping[str, Label]:
-        """Emotion, arousal and valence that the film portrays."""
-        return self.settings.labels()
+    about = ABOUT
+    version = 2
 
     @property
     def ch_names(self) -> tuple[str, ...]:
         """Regions that every run of everybody has."""
-        return in_all(_region_names(run.path) for run in self._runs())
+        return in_all(_region_names(run.path) for run in self.runs())
 
     @property
-    def subjects(self) -> tuple[str, ...]:
-        """Everybody with a file."""
-        return tuple(dict.fromkeys(run.subject for run in self._runs()))
+    def labels_path(self) -> Path:
+        """What observers of the audio-visual film named."""
+        return self.settings.path / "av_1s_labels.tsv"
 
-    def recordings(self, subject: str) -> Iterator[Recording]:
-        """Yield the subject's runs.
+    def found(self) -> tuple[FilmRun, ...]:
+        """Return all files of frames."""
+        return _find_runs(self.settings.path)
 
-        Raises
-        ------
-        DataError
-            A file is missing, or is not what it must be.
-        """
-        annotations = read_annotations(self._labels_path)
-        for run in self._runs_of(subject):
-            yield self._recording(run, annotations)
+    def frames(self, run: FilmRun) -> tuple[int, Callable[[], ArraySource]]:
+        """Return how many frames a run has, and what opens a new source of them."""
+        return _count_frames(run.path), partial(_open, run)
 
-    def fingerprint(self, subject: str) -> str:
-        """Return a digest of the subject's files, the labels and the settings."""
-        settings = self.settings.model_dump_json(exclude={"path"})
-        files = [run.path for run in self._runs_of(subject)] + [self._labels_path]
-        parts = [f"studyforrest {_READER}", subject, settings, *map(file_digest, files)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-    def check(self) -> Iterator[Finding]:
-        """Yield what is wrong with the copy on disk."""
-        try:
-            runs, annotations = self._runs(), read_annotations(self._labels_path)
-            n_wanted = len(set(self.settings.runs) or {run.number for run in runs})
-        except DataError as error:
-            yield Finding(is_error=True, where=str(self.settings.path), what=str(error))
-            return
-        for subject in self.subjects:
-            found = self._runs_of(subject)
-            if len(found) < n_wanted:
-                what = f"{n_wanted} runs are expected, {len(found)} are there."
-                yield Finding(is_error=False, where=subject, what=what)
-            for run in found:
-                try:
-                    self._recording(run, annotations)
-                    _read_frames(run.path)
-                except DataError as error:
-                    where = f"{subject}, run {run.number}"
-                    yield Finding(is_error=True, where=where, what=str(error))
-        n_regions = [len(_region_names(run.path)) for run in runs]
+    def remarks(self) -> Iterator[Finding]:
+        """Say what was done to the frames, and which tables of events are not read."""
+        n_regions = [len(_region_names(run.path)) for run in self.runs()]
         yield Finding(
             is_error=False,
             where=str(self.settings.path),
@@ -157,10 +100,6 @@ class StudyForrest:
             "of them are in all. The frames were detrended and z-scored over whole runs before "
             "they were published: with the future, which no reader can undo.",
         )
-        yield from self._empty_columns()
-
-    def _empty_columns(self) -> Iterator[Finding]:
-        """Say of the published tables of events that they are not what is read here."""
         for path in sorted(self.settings.path.rglob("*emotions_av_*events.tsv")):
             rows = read_table(path)
             empty = [
@@ -176,39 +115,12 @@ class StudyForrest:
                     "published table of these events. It is not read; av_1s_labels.tsv is.",
                 )
 
-    @property
-    def _labels_path(self) -> Path:
-        return self.settings.path / "av_1s_labels.tsv"
 
-    def _runs(self) -> tuple[_Run, ...]:
-        found = _find_runs(self.settings.path)
-        wanted = self.settings.runs
-        return tuple(run for run in found if not wanted or run.number in wanted)
-
-    def _runs_of(self, subject: str) -> tuple[_Run, ...]:
-        found = tuple(run for run in self._runs() if run.subject == subject)
-        if not found:
-            msg = f"Subject must be one of {', '.join(self.subjects)}; got {subject!r}."
-            raise DataError(msg)
-        return found
-
-    def _recording(self, run: _Run, annotations: Mapping[int, Annotation]) -> Recording:
-        return portrayed(
-            self.settings,
-            annotations,
-            subject=run.subject,
-            run=run.number,
-            n_frames=_count_frames(run.path),
-            open_source=partial(_open, run),
-            file=run.path.name,
-        )
-
-
-def _open(run: _Run) -> ArraySource:
+def _open(run: FilmRun) -> ArraySource:
     table = _read_frames(run.path)
     return roi_source(
         table.data,
-        RUN_STARTS_S[run.number] + table.stamps_s,
+        run.t_start + table.stamps_s,
         name="studyforrest",
         ch_names=table.ch_names,
         about=table.about,
@@ -216,7 +128,7 @@ def _open(run: _Run) -> ArraySource:
 
 
 @lru_cache(maxsize=8)
-def _find_runs(folder: Path) -> tuple[_Run, ...]:
+def _find_runs(folder: Path) -> tuple[FilmRun, ...]:
     found = {
         (match[1], int(match[2])): path
         for path in sorted(folder.rglob("*_bold.csv"))
@@ -228,7 +140,7 @@ def _find_runs(folder: Path) -> tuple[_Run, ...]:
             "not; got none."
         )
         raise DataError(msg)
-    return tuple(_Run(subject, number, path) for (subject, number), path in sorted(found.items()))
+    return in_order(found)
 
 
 @lru_cache(maxsize=256)

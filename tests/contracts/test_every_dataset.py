@@ -52,6 +52,7 @@ HELPERS = {
     "deap_recording": "of deap",
     "faced_files": "of faced",
     "faces": "makes what deap and own read of faces",
+    "film_runs": "of studyforrest and studyforrest_volumes",
     "frames": "of fMRI",
     "nifti_files": "of nifti_events and studyforrest_volumes",
     "npz": "of icbhi",
