@@ -92,7 +92,7 @@ def _print_study(
             console.print(_table(target, per, answers, mark=mark))
         for line in course_in_words(answers):
             console.print(line, markup=False, highlight=False)
-        for line in differences_in_words(study, target) if is_course else ():
+        for line in differences_in_words(study, target):
             console.print(line, markup=False, highlight=False)
     legend = _LEGEND.format(mark="Italic" if has_italics else "*")
     console.print(legend, markup=False, highlight=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from offline.metrics.course import changes_within_trials
 from offline.metrics.differences import Comparison, compare, same_windows
 from offline.report.study import Study, Variant
 from rtaffect.manifest import Metric
@@ -31,8 +32,14 @@ def compared(study: Study, target: str) -> Iterator[tuple[Variant, Comparison]]:
 
 
 def differences_in_words(study: Study, target: str) -> Iterator[str]:
-    """Yield a sentence for each variant beside the first, in balanced accuracy per window."""
+    """Yield a sentence for each variant beside the first, in balanced accuracy per window.
+
+    Nothing where a trial has one label: that is counted per trial, see `offline.report.numbers`.
+    """
     first = study.variants[0].name
+    some = next((v for v in study.variants if target in v.answers["validation"]), None)
+    if some is None or not changes_within_trials(some.answers["validation"][target][0]):
+        return
     for variant, found in compared(study, target):
         by_subject = found.by_subject
         n_subjects = len(by_subject.by_subject)

@@ -6,6 +6,7 @@ from offline.metrics.answers import TRIAL_RULE
 from offline.metrics.evaluation import Evaluation, Level
 from offline.plurals import counted
 from offline.report.course import course_in_words
+from offline.report.differences import differences_in_words
 from offline.report.numbers import HEADLINE, Answer, Change, Numbers, least_p
 from offline.report.study import CHECKPOINTS, Study
 from offline.report.words import SCORES, TRIVIAL, counts_in_words, few_in_words, table
@@ -165,8 +166,9 @@ def changes_in_tables(study: Study, changes: Sequence[Change]) -> Iterator[str]:
         return
     yield "## What each change is worth"
     yield (
-        f"Each variant minus {study.variants[0].name!r} in balanced accuracy per trial, over the "
-        "subjects that both answered for. Each subject's own balanced accuracy is taken first "
+        f"Each variant minus {study.variants[0].name!r} in balanced accuracy, per trial, or per "
+        "window where labels change within a trial, over the subjects that both answered for. "
+        "Each subject's own balanced accuracy is taken first "
         "(over the classes that the subject has), then the mean over subjects, all alike: these "
         "means need not be the pooled numbers above. Intervals are bootstraps over subjects. p: "
         "signs tossed by subject, two-sided, each comparison by itself."
@@ -186,6 +188,13 @@ def changes_in_tables(study: Study, changes: Sequence[Change]) -> Iterator[str]:
     ]
     header = ["variant", "target", "mean", f"mean of {first!r}", "difference", "p", "subjects"]
     yield table(header, rows, stamps=study.stamps)
+    by_episode = [
+        f"- {target.capitalize()}: {line}"
+        for target in study.labels
+        for line in differences_in_words(study, target)
+    ]
+    if by_episode:
+        yield "\n".join(["Over episodes of the stimuli as well:", "", *by_episode])
     fewest = min(len(change.difference.by_subject) for change in changes)
     if few := few_in_words([fewest]):
         yield f"**{few}**"

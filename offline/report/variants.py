@@ -15,6 +15,10 @@ _MODELS = {
     "mtcnn": "MT-CNN",
     "dgcnn": "DGCNN",
     "svm": "support vector machine",
+    "shared_response": "shared responses",
+    "asb": "ASB",
+    "cnn3d": "3D-CNN",
+    "roi_linear": "linear reference",
 }
 _ACQUIRED = {"roi": "ROI frames of fMRI", "volume": "volumes of fMRI"}
 _NO_MATTER = ("name", "bundle")
