@@ -93,6 +93,7 @@ class VolumeSource:
         self._notes: list[str] = list(getattr(beside, "notes", ()))
         self._newest: tuple[str, int, float] | None = None
         self._refused = ""
+        self._is_open = False
 
     @property
     def infos(self) -> Mapping[str, StreamInfo]:
@@ -137,6 +138,7 @@ class VolumeSource:
             self._queue.run(partial(self._receive, socket, context, info), name="volumes")
         if self._beside is None:
             self._queue.run(self._queue.tick, name="ticks")
+        self._is_open = True
         return self
 
     def events(self) -> Iterator[Event]:
@@ -150,7 +152,7 @@ class VolumeSource:
             self._beside.close()
 
     def __enter__(self) -> Self:
-        return self if VOLUME_MODALITY in self._infos else self.open()
+        return self if self._is_open else self.open()
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
