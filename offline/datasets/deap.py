@@ -28,8 +28,8 @@ ABOUT = About(
     how_to_get=(
         "Sign the agreement at https://www.eecs.qmul.ac.uk/mmv/datasets/deap/ (the server was "
         "often out of reach in 2025 and 2026). Unpack data_preprocessed_python (or data_original), "
-        "metadata_csv and face_video into one folder. For faces, run OpenFace's FeatureExtraction "
-        "on every clip, with -out_dir face_video/sNN."
+        "metadata_csv and face_video into one folder. For faces, run `rtaffect-offline data faces "
+        "face_video`, or OpenFace's FeatureExtraction on every clip, with -out_dir face_video/sNN."
     ),
     modalities=("eeg", "face"),
     tried_on=(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from offline.datasets.contract import Floats
 from offline.errors import DataError
 from rtaffect.core.errors import RecordingError
+from rtaffect.core.face_features import MARK
 from rtaffect.core.streams import Chunk
 from rtaffect.sources.openface import OpenFaceRecording
 
@@ -106,3 +107,25 @@ def read_face(path: Path) -> tuple[Floats, npt.NDArray[np.float32]]:
         msg = f"{path} must have timestamps that rise from frame to frame."
         raise DataError(msg)
     return times_s, np.concatenate([chunk.data for chunk in chunks], axis=1)
+
+
+def extractor_of(paths: Iterable[Path]) -> str:
+    """Return what made the features of one person's files, by their columns alone.
+
+    Raises
+    ------
+    DataError
+        OpenFace made some, `rtaffect-offline data faces` others: their levels differ.
+    """
+    ours: list[Path] = []
+    theirs: list[Path] = []
+    for path in paths:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            (ours if MARK in file.readline() else theirs).append(path)
+    if ours and theirs:
+        msg = (
+            f"One extractor must make all face files of a person; {ours[0]} is rtaffect's, "
+            f"{theirs[0]} is OpenFace's. Remove those of one and make them with the other."
+        )
+        raise DataError(msg)
+    return "rtaffect" if ours else "openface"

@@ -128,6 +128,8 @@ class DeapFiles:
         folder = self._features_folder / subject
         return (
             f"{len(faces.without_features)} face clips of {subject} have no features yet. Run "
-            f"OpenFace: `FeatureExtraction -f {clip} -gaze -pose -aus -out_dir {folder}`, "
+            f"`rtaffect-offline data faces {self.clips_folder}` with `--out "
+            f"{self._features_folder}`, which makes those of all clips; or run OpenFace: "
+            f"`FeatureExtraction -f {clip} -gaze -pose -aus -out_dir {folder}`, "
             f"so that there is {folder / clip.with_suffix('.csv').name}, and so on for the others."
         )

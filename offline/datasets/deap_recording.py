@@ -11,11 +11,11 @@ from offline.datasets.array_source import ArraySource, Segment
 from offline.datasets.clips import clip_start_s
 from offline.datasets.contract import Trial
 from offline.datasets.deap_bdf import Original
-from offline.datasets.deap_faces import read_face
+from offline.datasets.deap_faces import extractor_of, read_face
 from offline.datasets.deap_files import EegSource
 from offline.datasets.deap_preprocessed import REST_S, VIDEO_S, read_preprocessed
 from offline.datasets.deap_ratings import Rating
-from rtaffect.core.face_features import FACE_FEATURES, FRAME_QUALITY
+from rtaffect.core.face_features import EXTRACTOR, FACE_FEATURES, FRAME_QUALITY
 from rtaffect.core.montages import EEG_32
 from rtaffect.core.streams import StreamInfo
 
@@ -77,10 +77,11 @@ class DeapOpener:
         if self.features:
             infos["face"] = StreamInfo(
                 modality="face",
-                name="OpenFace",
+                name="face files",
                 stype="Face",
                 ch_names=FACE_FEATURES + FRAME_QUALITY,
                 sfreq=0.0,
+                about={EXTRACTOR: extractor_of(self.features.values())},
             )
             segments += self._faces()
         return ArraySource(infos, segments)

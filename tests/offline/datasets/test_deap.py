@@ -13,12 +13,15 @@ from pydantic import ValidationError
 
 from offline.datasets.deap import DeapSettings
 from offline.datasets.deap_bdf import shown_videos, video_onsets
+from offline.datasets.deap_faces import extractor_of
 from offline.datasets.deap_preprocessed import Preprocessed
 from offline.datasets.deap_ratings import TARGETS, Rating, read_ratings
 from offline.errors import DataError
+from rtaffect.core.errors import MontageError
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_32
 from rtaffect.core.spec import FrameSpec, QualitySpec, SignalSpec, WindowSpec
+from rtaffect.signal.frames import FrameTrack
 from rtaffect.windows import open_windows
 
 SPEC = WindowSpec(
@@ -376,6 +379,7 @@ def test_clips_that_openface_has_not_seen_say_what_to_run_and_where_to_put_it(br
         recording_of(broken, "s02")
     said = str(refused.value)
     assert "1 face clips of s02 have no features" in said
+    assert "rtaffect-offline data faces" in said
     assert "FeatureExtraction -f" in said
     assert "face_video/s02/s02_trial39.csv" in said
     assert said in [found.what for found in errors(broken)]
@@ -557,3 +561,29 @@ def test_videos_begin_where_the_code_becomes_4_whatever_the_upper_bits(bits):
     codes[50000:90000] = 4  # a level
     codes[90000:90100] = 5
     assert video_onsets((codes + bits).astype(float)).tolist() == [1000, 50000]
+
+
+def face_files(folder, count):
+    return [folder / f"{n}.csv" for n in range(count)]
+
+
+def test_the_face_stream_says_what_made_its_features(tmp_path):
+    paths = face_files(tmp_path, 3)
+    for path in paths:
+        path.write_text("frame, face_id, timestamp\n")
+    assert extractor_of(paths) == "openface"
+    for path in paths:
+        path.write_text("frame, face_id, timestamp, rtaffect_extractor\n")
+    assert extractor_of(paths) == "rtaffect"
+    paths[1].write_text("frame, face_id, timestamp\n")
+    with pytest.raises(DataError, match=r"One extractor must .*0\.csv is rtaffect's, .*1\.csv is"):
+        extractor_of(paths)
+
+
+def test_a_recipe_that_names_the_extractor_meets_it_in_the_data(broken):
+    with recording_of(broken, "s02").open() as source:
+        info = source.infos["face"]
+    assert info.about == {"processing.extractor": "openface"}
+    FrameTrack(FrameSpec(ch_names=FACE_FEATURES, extractor="openface"), info, keep_s=5.0)
+    with pytest.raises(MontageError, match="made by 'rtaffect'"):
+        FrameTrack(FrameSpec(ch_names=FACE_FEATURES, extractor="rtaffect"), info, keep_s=5.0)
