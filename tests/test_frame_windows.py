@@ -304,6 +304,17 @@ def test_a_burst_at_the_start_loses_nothing() -> None:
     ]
 
 
+def test_of_frames_that_are_stamped_almost_alike_the_newest_closes_the_window() -> None:
+    stamps = [100.0, 102.0, 104.0, 104.001, 104.002]
+    made = [Frame(t, t + 0.5, np.full(5, float(k))) for k, t in enumerate(stamps)]
+    plain = replace(ROI_SPEC, n_settle=0, normalise="none")
+    spec = replace(FRAMES, modalities={"roi": plain})
+    source = ListSource(events_of(made), {"roi": roi_info()})
+    windows = with_data(list(open_windows(source, spec)))
+    assert [w.modalities["roi"].data[0, -1] for w in windows] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    np.testing.assert_array_equal(windows[-1].modalities["roi"].data[0, -3:-1], [0.0, 1.0])
+
+
 def test_without_the_stream_every_hop_says_missing() -> None:
     events: list[Event] = [Tick(t) for t in np.arange(50.0, 70.0, 0.5).tolist()]
     windows = list(open_windows(ListSource(events, {}), FRAMES))

@@ -261,6 +261,8 @@ class AcquiredTrack(Track):
         for t in times:
             while after < len(frames) and frames[after].stamp_s < t - SLACK_S:
                 after += 1
+            while after + 1 < len(frames) and frames[after + 1].stamp_s <= t:
+                after += 1  # of a burst that is stamped by its arrival, the newest
             if after == len(frames):
                 # A frame that came but could not be read is no lateness.
                 yield Flag.ARTIFACT if self.t_newest >= t - SLACK_S else Flag.LATE
