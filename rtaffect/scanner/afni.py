@@ -4,14 +4,11 @@ import math
 import selectors
 import socket
 import sys
-import threading
-from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 
 from rtaffect.config.scanner_inputs import AfniSettings
-from rtaffect.core.clock import Clock, monotonic
+from rtaffect.core.clock import Clock
 from rtaffect.core.errors import ScannerError
 from rtaffect.scanner.acquired import (
     Acquired,
@@ -24,9 +21,9 @@ from rtaffect.scanner.acquired import (
 )
 from rtaffect.scanner.afni_voxels import volume_of
 from rtaffect.scanner.afni_wire import AfniDecoder, ByteOrder, Record
+from rtaffect.scanner.listener import Listener
 from rtaffect.scanner.notes import Notes, exposure
 
-LOOK_S = 0.05  # the longest time in the system's hands before we look whether to end
 READ_SIZE = 1 << 18
 BACKLOG = 32
 MAX_CALLERS = 4  # a run's connection, one that comes while it hangs, and some that are strangers
@@ -48,7 +45,7 @@ class _Run:
         self.n_records = 0
 
 
-class AfniInput:
+class AfniInput(Listener):
     """Receives what AFNI sends, see `rtaffect.scanner.acquired.ScannerInput`.
 
     Means of regions are taken where AFNI sends any (ROI_means, ROIs_and_data; the voxels of the
@@ -72,10 +69,9 @@ class AfniInput:
     """
 
     def __init__(self, settings: AfniSettings, clock: Clock) -> None:
+        super().__init__()
         self._settings = settings
         self._clock = clock
-        self._closed = threading.Event()
-        self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._callers: list[_Run] = []
         self._n_runs = 0
@@ -102,39 +98,21 @@ class AfniInput:
         """Where it listens, and what is made of what AFNI sends."""
         return self._notes.texts
 
-    def receive(self, timeout_s: float) -> Sequence[Acquired]:
-        """Return what arrived, in order; see `ScannerInput.receive`."""
-        deadline = monotonic() + timeout_s
-        while not self._closed.is_set():
-            left_s = max(0.0, deadline - monotonic())
-            with self._lock:
-                if self._closed.is_set():
-                    break
-                arrived: list[Acquired] = []
-                for key, _ in self._selector.select(min(LOOK_S, left_s)):
-                    if key.data is None:
-                        self._accept()
-                    elif key.data in self._callers:  # the one before may have ended it
-                        arrived += self._read(key.data)
-            if arrived or left_s == 0.0:
-                return arrived
-        return ()
+    def _look(self, timeout_s: float) -> list[Acquired]:
+        arrived: list[Acquired] = []
+        for key, _ in self._selector.select(timeout_s):
+            if key.data is None:
+                self._accept()
+            elif key.data in self._callers:  # the one before may have ended it
+                arrived += self._read(key.data)
+        return arrived
 
-    def close(self) -> None:
-        """Let go of the sockets."""
-        self._closed.set()
-        with self._lock:
-            for run in self._callers:
-                run.caller.close()
-            self._callers.clear()
-            self._listener.close()
-            self._selector.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+    def _let_go(self) -> None:
+        for run in self._callers:
+            run.caller.close()
+        self._callers.clear()
+        self._listener.close()
+        self._selector.close()
 
     def _accept(self) -> None:
         try:

@@ -9,17 +9,15 @@ import json
 import math
 import re
 import reprlib
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zmq
 
 from rtaffect.config.scanner_inputs import PynealSettings
-from rtaffect.core.clock import Clock, monotonic
+from rtaffect.core.clock import Clock
 from rtaffect.core.errors import ScannerError
 from rtaffect.scanner.acquired import (
     MAX_BYTES,
@@ -31,10 +29,10 @@ from rtaffect.scanner.acquired import (
     check_header,
     read_tr,
 )
+from rtaffect.scanner.listener import Listener
 from rtaffect.scanner.notes import Notes, exposure
 from rtaffect.scanner.one_peer import OnePeer
 
-LOOK_S = 0.05  # the longest time in ZeroMQ's hands before we look whether to end
 MAX_HELLO = 1024
 MAX_HEADER = 1 << 16
 MAX_INDEX = 1_000_000
@@ -42,7 +40,7 @@ DTYPE = re.compile(r"[<>=|]?[iuf][1248]|u?int(8|16|32)|float(32|64)")
 """NumPy's names of plain numbers; its parser of type names is not for strangers."""
 
 
-class PynealInput:
+class PynealInput(Listener):
     """Receives volumes from Pyneal's scanner side, see `rtaffect.scanner.acquired.ScannerInput`.
 
     Indices are passed on as they come: out of order and twice is for others to judge. The protocol
@@ -62,9 +60,8 @@ class PynealInput:
     """
 
     def __init__(self, settings: PynealSettings, clock: Clock) -> None:
+        super().__init__()
         self._clock = clock
-        self._closed = threading.Event()
-        self._lock = threading.Lock()  # a socket belongs to one thread at a time
         try:
             self._peer = OnePeer(settings.address, max_bytes=MAX_BYTES)
         except zmq.ZMQError as error:
@@ -87,30 +84,11 @@ class PynealInput:
         """Where it listens, and what the sender left unclear."""
         return self._notes.texts
 
-    def receive(self, timeout_s: float) -> Sequence[Acquired]:
-        """Return what arrived, in order; see `ScannerInput.receive`."""
-        deadline = monotonic() + timeout_s
-        while not self._closed.is_set():
-            left_s = max(0.0, deadline - monotonic())
-            with self._lock:
-                if self._closed.is_set():
-                    break
-                arrived = self._take() if self._peer.poll(min(LOOK_S, left_s)) else []
-            if arrived or left_s == 0.0:
-                return arrived
-        return ()
+    def _look(self, timeout_s: float) -> list[Acquired]:
+        return self._take() if self._peer.poll(timeout_s) else []
 
-    def close(self) -> None:
-        """Let go of the socket."""
-        self._closed.set()
-        with self._lock:
-            self._peer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+    def _let_go(self) -> None:
+        self._peer.close()
 
     def _take(self) -> list[Acquired]:
         """Return what one message is, after a reply that lets its sender go on."""
