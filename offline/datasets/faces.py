@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -100,6 +101,11 @@ def extract_all(
         How many at a time; one a core unless given.
     backend : str
         What finds the faces, see `rtaffect.face.backends.open_landmarker`.
+
+    Raises
+    ------
+    DataError
+        A process was killed.
     """
     missing = [clip for clip in clips if not clip.is_done]
     n = min(n_processes or os.cpu_count() or 1, max(1, len(missing)))
@@ -108,6 +114,12 @@ def extract_all(
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool as error:
+            msg = (
+                "A process that made features was killed, by want of memory perhaps. What is done "
+                "stays: the same command goes on, with fewer `--processes` if it happens again."
+            )
+            raise DataError(msg) from error
         finally:
             for future in futures:
                 future.cancel()
@@ -124,5 +136,3 @@ def _extract(clip: Clip, backend: str) -> ClipDone:
     except (FaceError, OSError) as error:
         return ClipDone(clip, problem=str(error))
     return ClipDone(clip, done.n_frames, done.n_faces)
-
-

@@ -30,15 +30,19 @@ class CameraMode:
         Pictures a second; 0 where it does not say.
     fourcc : str
         How pictures travel: MJPG leaves room on the bus for 30 of them a second.
+    n_buffered : int
+        Pictures that the driver keeps; each is as old as the camera's period when it comes out.
     """
 
     width: int = 640
     height: int = 480
     sfreq: float = DEFAULT_SFREQ
     fourcc: str = "MJPG"
+    n_buffered: int = 1
 
     def __str__(self) -> str:
-        return f"{self.width} x {self.height}, {self.sfreq:g} pictures a second, {self.fourcc}"
+        told = f"{self.width} x {self.height}, {self.sfreq:g} pictures a second, {self.fourcc}"
+        return told if self.n_buffered == 1 else f"{told}, {self.n_buffered} buffered"
 
 
 def open_camera(number: int, mode: CameraMode) -> tuple[cv2.VideoCapture, CameraMode]:
@@ -63,7 +67,9 @@ def open_camera(number: int, mode: CameraMode) -> tuple[cv2.VideoCapture, Camera
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, mode.height)
     capture.set(cv2.CAP_PROP_FPS, mode.sfreq)
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest picture, not the oldest of a queue
+    capture.set(
+        cv2.CAP_PROP_BUFFERSIZE, mode.n_buffered
+    )  # the newest picture, not the oldest of a queue
     if not capture.grab():
         capture.release()
         msg = f"Camera {number} opens but gives no picture. Disconnect it and connect it again."
@@ -145,4 +151,5 @@ def _mode_of(capture: cv2.VideoCapture) -> CameraMode:
         height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         sfreq=max(0.0, float(capture.get(cv2.CAP_PROP_FPS))),
         fourcc=letters if letters.isprintable() and letters.strip() else "unknown format",
+        n_buffered=max(1, int(capture.get(cv2.CAP_PROP_BUFFERSIZE))),  # 0 where it does not say
     )
