@@ -47,14 +47,15 @@ class LabelImage:
     def resampled(self, volume: Volume) -> "LabelImage":
         """Return the image on a volume's grid: each voxel takes the nearest one's value."""
         to_here = np.linalg.inv(self.affine) @ volume.affine
-        shape = volume.data.shape
-        grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij")).reshape(3, -1)
-        at = np.rint(to_here[:3, :3] @ grid + to_here[:3, 3:]).astype(np.int64)
+        values = np.zeros(volume.data.shape, dtype=np.int32)
         limits = np.array(self.values.shape)[:, None]
-        inside = ((at >= 0) & (at < limits)).all(axis=0)
-        values = np.zeros(grid.shape[1], dtype=np.int32)
-        values[inside] = self.values[tuple(at[:, inside])]
-        return LabelImage(values=values.reshape(shape), affine=volume.affine, name=self.name)
+        for x, plane in enumerate(values):  # not at once: coordinates are much larger than labels
+            grid = np.indices((1, *plane.shape)).reshape(3, -1)
+            grid[0] = x
+            at = np.rint(to_here[:3, :3] @ grid + to_here[:3, 3:])
+            inside = ((at >= 0) & (at < limits)).all(axis=0)
+            plane.reshape(-1)[inside] = self.values[tuple(at[:, inside].astype(np.int64))]
+        return LabelImage(values=values, affine=volume.affine, name=self.name)
 
 
 def read_labels(path: Path) -> LabelImage:

@@ -1,6 +1,7 @@
 """Means of regions against nilearn, on volumes that are real, odd, or not there."""
 
 import math
+import tracemalloc
 from pathlib import Path
 
 import nibabel
@@ -159,6 +160,17 @@ def test_labels_are_brought_to_the_volumes_grid_once_as_nilearn_does_it() -> Non
     n_notes = len(maker.notes)
     maker.means(volume(data, coarse))
     assert len(maker.notes) == n_notes
+
+
+def test_labels_are_brought_to_a_large_grid_plane_by_plane() -> None:
+    large = np.zeros((128, 128, 64), dtype=np.int8)
+    maker = RoiMeanMaker(image(blocks()), resample=True)
+    tracemalloc.start()
+    try:
+        maker.means(volume(large, AFFINE))
+        assert tracemalloc.get_traced_memory()[1] < 32 * large.size
+    finally:
+        tracemalloc.stop()
 
 
 def test_labels_of_another_space_are_refused() -> None:
