@@ -17,13 +17,12 @@ import numpy.typing as npt
 
 from rtaffect.core.errors import MontageError, StreamError
 from rtaffect.core.spec import AcquiredSpec, CleaningSpec, RoiSpec
-from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
+from rtaffect.core.streams import Chunk, StreamInfo
 from rtaffect.core.window import Flag, ModalityWindow
 from rtaffect.signal.frame_readers import RoiReader, VolumeReader, missing_regions
-from rtaffect.signal.frame_stamps import FrameStamps
+from rtaffect.signal.frame_stamps import FrameStamps, StampedTrack
 from rtaffect.signal.roi_cleaning import RoiCleaner, RunningNormaliser
-from rtaffect.signal.timeline import Break, Floats, TimelineCounts
-from rtaffect.signal.track import Track
+from rtaffect.signal.timeline import Break, Floats
 
 TR_KEY, REFERENCE_KEY = "acquisition.tr_s", "acquisition.time_reference"
 DETREND_KEY, DESPIKE_KEY = "processing.detrend", "processing.despike"
@@ -55,7 +54,7 @@ class _Frame:
     settled: bool
 
 
-class AcquiredTrack(Track):
+class AcquiredTrack(StampedTrack):
     """Follows one stream of ROI frames or of volumes.
 
     Parameters
@@ -108,21 +107,6 @@ class AcquiredTrack(Track):
         self._is_run_expected = False
 
     @property
-    def counts(self) -> TimelineCounts:
-        """What the stream delivered so far."""
-        return self._stamps.counts
-
-    @property
-    def measured_sfreq(self) -> float:
-        """Frames per second over the last frames; NaN before two."""
-        return self._stamps.measured_sfreq
-
-    @property
-    def offset_s(self) -> float:
-        """Newest clock offset in seconds; NaN before the first."""
-        return self._stamps.offset_s
-
-    @property
     def faults(self) -> tuple[str, ...]:
         """What is wrong right now, in words: ``"2 regions missing (A8m_L, A8m_R)"``."""
         faults = self._reader.faults
@@ -132,11 +116,6 @@ class AcquiredTrack(Track):
             got_s, wanted_s = median(self._steps_s), 1.0 / self.spec.sfreq
             faults += (f"frames come every {got_s:.3g} s, the model wants {wanted_s:.3g} s",)
         return faults
-
-    def offset(self, event: ClockOffset) -> None:
-        """Take a clock offset; a step means that the sender's clock was set."""
-        if self._stamps.offset(event):
-            self.interrupt(Break.CLOCK)
 
     def interrupt(self, reason: Break) -> None:
         """Note that the clock was set; frames go on by their stamps, however they are carried."""

@@ -1,10 +1,11 @@
-"""Puts the frames of an irregular stream in order, on the runtime's clock."""
+"""Puts the frames of an irregular stream in order, on the runtime's clock; its part of a track."""
 
 import math
 from collections.abc import Iterator
 
 from rtaffect.core.streams import Chunk, ClockOffset
-from rtaffect.signal.timeline import MAX_AHEAD_S, OFFSET_STEP_S, ClockMap, TimelineCounts
+from rtaffect.signal.timeline import MAX_AHEAD_S, OFFSET_STEP_S, Break, ClockMap, TimelineCounts
+from rtaffect.signal.track import Track
 
 N_MEASURED = 64
 
@@ -62,3 +63,29 @@ class FrameStamps:
 
     def _newest(self) -> float:
         return -math.inf if math.isnan(self.t_newest) else self.t_newest
+
+
+class StampedTrack(Track):
+    """What tracks of frames share: the stamps decide about everything but the values."""
+
+    _stamps: FrameStamps
+
+    @property
+    def counts(self) -> TimelineCounts:
+        """What the stream delivered so far."""
+        return self._stamps.counts
+
+    @property
+    def measured_sfreq(self) -> float:
+        """Frames per second over the last frames; NaN before two."""
+        return self._stamps.measured_sfreq
+
+    @property
+    def offset_s(self) -> float:
+        """Newest clock offset in seconds; NaN before the first."""
+        return self._stamps.offset_s
+
+    def offset(self, event: ClockOffset) -> None:
+        """Take a clock offset; a step means that the sender's clock was set."""
+        if self._stamps.offset(event):
+            self.interrupt(Break.CLOCK)

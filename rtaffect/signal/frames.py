@@ -9,11 +9,11 @@ import numpy as np
 from rtaffect.core.errors import MontageError
 from rtaffect.core.face_features import EXTRACTOR, FRAME_QUALITY, MIN_CONFIDENCE
 from rtaffect.core.spec import FrameSpec
-from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
+from rtaffect.core.streams import Chunk, StreamInfo
 from rtaffect.signal.face_units import face_factors
-from rtaffect.signal.frame_stamps import FrameStamps
+from rtaffect.signal.frame_stamps import FrameStamps, StampedTrack
 from rtaffect.signal.roi_cleaning import RunningNormaliser
-from rtaffect.signal.timeline import LARGEST, Break, Floats, TimelineCounts
+from rtaffect.signal.timeline import LARGEST, Break, Floats
 from rtaffect.signal.track import ARTIFACT, PRESENT, UNSETTLED, GridTrack, States
 
 
@@ -27,7 +27,7 @@ class _Frame:
     state: np.uint8
 
 
-class FrameTrack(GridTrack):
+class FrameTrack(StampedTrack, GridTrack):
     """Follows one stream of frames.
 
     Parameters
@@ -70,26 +70,6 @@ class FrameTrack(GridTrack):
         }
         self._stamps = FrameStamps()
         self._frames: list[_Frame] = []
-
-    @property
-    def counts(self) -> TimelineCounts:
-        """What the stream delivered so far."""
-        return self._stamps.counts
-
-    @property
-    def measured_sfreq(self) -> float:
-        """Frames per second over the last frames; NaN before two."""
-        return self._stamps.measured_sfreq
-
-    @property
-    def offset_s(self) -> float:
-        """Newest clock offset in seconds; NaN before the first."""
-        return self._stamps.offset_s
-
-    def offset(self, event: ClockOffset) -> None:
-        """Take a clock offset; a step means that the sender's clock was set."""
-        if self._stamps.offset(event):
-            self.interrupt(Break.CLOCK)
 
     def interrupt(self, reason: Break) -> None:
         """Forget the frame that spoke for the time after it."""

@@ -34,7 +34,7 @@ SFREQ = 256.0
 N_BLOCK = int(SFREQ / BLOCKS_PER_S)
 N_BLOCKS = 40
 N_CHANNELS = len(EEG_15)
-HELPERS = {"__init__", "units", "mr"}  # units: no state; mr: of events, see test_mr
+HELPERS = {"__init__", "units", "face_units", "mr"}  # no state; mr: of events, see test_mr
 
 
 @dataclass(frozen=True, kw_only=True)
