@@ -1,4 +1,4 @@
-"""Where the eyes look: the ray through an iris meets the eyeball that the head's pose puts there.
+"""Where the eyes look: the ray through an iris meets the eyeball, behind where the eye is seen.
 
 OpenFace's convention: a unit vector for each eye in the camera's axes, eye 0 the one further left
 in the picture (the person's right); a look into the camera has z close to -1.
@@ -53,7 +53,10 @@ def gaze(points: Floats, pose: Pose, intrinsics: Intrinsics, eyeball: Eyeball) -
     vectors = np.empty((2, 3))
     for eye, corners in enumerate((RIGHT_EYE, LEFT_EYE)):
         middle = head_model().points[list(corners)].mean(axis=0)
-        centre = pose.rotation @ (middle + np.array([0.0, 0.0, eyeball.depth_mm])) + pose.shift_mm
+        depth_mm = float((pose.rotation @ middle + pose.shift_mm)[2])
+        # Where this person's eye is seen, not where the average head has it: a pixel is degrees.
+        seen = intrinsics.ray(points[list(corners), :2].mean(axis=0))
+        centre = seen * (depth_mm / seen[2]) + pose.rotation[:, 2] * eyeball.depth_mm
         iris = intrinsics.ray(points[N_MESH + eye * N_IRIS, :2])
         vectors[eye] = _towards(iris, centre, eyeball.radius_mm)
     return vectors

@@ -28,7 +28,7 @@ BAR_WIDTH = 150
 FIRST_UNIT = 12
 INK, DIM, FACE = (230, 230, 230), (110, 110, 110), (170, 200, 120)
 AXES = ((80, 80, 230), (80, 200, 80), (230, 160, 60))
-"""Blue, green, red of x, y and z, as OpenCV orders colours."""
+"""Red, green and blue for x, y and z, in OpenCV's order of colours (blue first)."""
 
 
 def draw(image: Image, frame: FaceFrame, *, with_picture: bool) -> Image:
