@@ -2,5 +2,6 @@
 
 import os
 
-# Before anybody loads OpenCV: what it warns of (a camera that does not open) we say ourselves.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+# Before anybody loads OpenCV: a camera or a file that does not open we speak of ourselves.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet
