@@ -1,48 +1,43 @@
 """Simulated participants as a data set: the truth is known, and nobody was measured."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-import rtaffect.simulate
-from offline.datasets.contract import About, Course, Finding, Floats, Label, Recording, Trial
+from offline.datasets.contract import About, Recording, Trial
+from offline.datasets.simulated_people import PeopleSettings, SimulatedPeople, course_of, seed_of
 from rtaffect.core.montages import EEG_32
 from rtaffect.simulate.clips import ClipPlan
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
 
-FIRST_RESERVED_SEED = 1000
-"""Participants from this seed on are never trained nor tuned on: they are for demonstrations."""
-
-LABELS: Mapping[str, Label] = {
-    name: Label(classes=("low", "high"), edges=(-1.0, 0.0, 1.0)) for name in ("valence", "arousal")
-}
-
-CODE_DIGEST = hashlib.sha256(
-    b"".join(p.read_bytes() for p in sorted(Path(rtaffect.simulate.__path__[0]).glob("*.py")))
-).hexdigest()
-"""Of the simulator, as it was loaded."""
+ABOUT = About(
+    kind="simulated",
+    title="Simulated participants with a known valence and arousal",
+    reference="rtaffect.simulate",
+    licence="BSD-3-Clause",
+    how_to_get="nothing to get: it is computed",
+    modalities=("eeg", "face"),
+    tried_on="itself; nobody was measured",
+    simulated=True,
+)
 
 _T_START = 999.0
 """Of every session on its own clock: a whole number of windows of any usual length."""
 
 
-class SimulatedSettings(BaseModel):
+class SimulatedSettings(PeopleSettings):
     """Who takes part, what they are shown and for how long.
 
     Parameters
     ----------
     kind : "simulated"
         Name of the data set.
-    n_subjects : int
-        Participants; their seeds follow one another from `first_seed`.
-    first_seed : int
-        Seed of the first one.
+    n_subjects, first_seed : int
+        See `offline.datasets.simulated_people.PeopleSettings`.
     design : {"free", "clips"}
         ``"free"`` lets valence and arousal wander, as in a demonstration; a trial is then an
         excerpt, and its stimulus nobody else's. ``"clips"`` shows everybody the same clips in an
@@ -57,11 +52,7 @@ class SimulatedSettings(BaseModel):
         Rate of the simulated amplifier in Hz.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["simulated"] = "simulated"
-    n_subjects: int = Field(ge=1)
-    first_seed: int = Field(default=0, ge=0)
     design: Literal["free", "clips"] = "clips"
     n_trials: int = Field(default=10, ge=1)
     trial_s: float = Field(default=30.0, gt=0)
@@ -70,58 +61,25 @@ class SimulatedSettings(BaseModel):
     face_coupling: float = Field(default=1.0, ge=0, le=1)
     sfreq: float = Field(default=512.0, ge=128)
 
-    @model_validator(mode="after")
-    def _leaves_the_reserved_seeds(self) -> Self:
-        last = self.first_seed + self.n_subjects - 1
-        if last >= FIRST_RESERVED_SEED:
-            msg = (
-                f"seeds from {FIRST_RESERVED_SEED} on are for demonstrations and never trained on; "
-                f"these participants would reach {last}"
-            )
-            raise ValueError(msg)
-        return self
-
     def open(self) -> "Simulated":
         """Return the data set."""
         return Simulated(self)
 
 
-class Simulated:
-    """Participants who do not exist.
+class Simulated(SimulatedPeople):
+    """Participants with electrodes and a camera."""
 
-    Parameters
-    ----------
-    settings : SimulatedSettings
-        Who and what.
-    """
-
-    def __init__(self, settings: SimulatedSettings) -> None:
-        self.settings = settings
-
-    @property
-    def about(self) -> About:
-        """What to know of it."""
-        return ABOUT
-
-    @property
-    def labels(self) -> Mapping[str, Label]:
-        """Valence and arousal in [-1, 1]; "high" is above 0."""
-        return LABELS
+    settings: SimulatedSettings
+    about = ABOUT
 
     @property
     def ch_names(self) -> tuple[str, ...]:
         """The 32 electrodes."""
         return EEG_32
 
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Everybody, in the order of their seeds."""
-        first = self.settings.first_seed
-        return tuple(f"simulated-{first + i:04d}" for i in range(self.settings.n_subjects))
-
     def recordings(self, subject: str) -> Iterator[Recording]:
         """Yield the subject's one recording."""
-        settings, seed = self.settings, int(subject.removeprefix("simulated-"))
+        settings, seed = self.settings, seed_of(subject)
         plan = None
         if settings.design == "clips":
             plan = ClipPlan(
@@ -157,27 +115,6 @@ class Simulated:
             course=None if plan else course_of(person, t_start),
         )
 
-    def fingerprint(self, subject: str) -> str:
-        """Return a digest of the settings and of the code that simulates: they are all there is."""
-        kept = self.settings.model_dump_json(exclude={"n_subjects", "first_seed"})
-        return hashlib.sha256(f"{subject} {kept} {CODE_DIGEST}".encode()).hexdigest()
-
-    def check(self) -> Iterator[Finding]:
-        """Nothing can be wrong with it."""
-        return iter(())
-
-
-ABOUT = About(
-    kind="simulated",
-    title="Simulated participants with a known valence and arousal",
-    reference="rtaffect.simulate",
-    licence="BSD-3-Clause",
-    how_to_get="nothing to get: it is computed",
-    modalities=("eeg", "face"),
-    tried_on="itself; nobody was measured",
-    simulated=True,
-)
-
 
 def _trials(
     settings: SimulatedSettings,
@@ -204,13 +141,3 @@ def _trials(
             values=values,
             rest=(start - rest_s, start) if rest_s else None,
         )
-
-
-def course_of(person: Participant, t_start: float) -> Course:
-    """Return what somebody feels, by times on the clock of a session that began at `t_start`."""
-    return partial(_course_at, person, t_start)
-
-
-def _course_at(person: Participant, t_start: float, t: Floats) -> Mapping[str, Floats]:
-    valence, arousal = person.course.at(np.maximum(t - t_start, 0.0))
-    return {"valence": valence, "arousal": arousal}

@@ -1,36 +1,44 @@
 """Simulated participants in a scanner: ROI frames or volumes, valence and arousal known."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from offline.datasets.array_source import ArraySource, Segment
-from offline.datasets.contract import About, Finding, Label, Recording, Trial
+from offline.datasets.contract import About, Recording, Trial
 from offline.datasets.frames import VolumeSource
-from offline.datasets.simulated import CODE_DIGEST, FIRST_RESERVED_SEED, LABELS, course_of
+from offline.datasets.simulated_people import PeopleSettings, SimulatedPeople, course_of, seed_of
 from rtaffect.scanner.acquired import Volume
 from rtaffect.simulate.bold import BoldSettings, SimulatedBold, region_names, roi_stream_info
 from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.volumes import PaintedBold, volume_stream_info
 
+ABOUT = About(
+    kind="simulated_scan",
+    title="Simulated participants in a scanner with a known valence and arousal",
+    reference="rtaffect.simulate.bold",
+    licence="BSD-3-Clause",
+    how_to_get="nothing to get: it is computed",
+    modalities=("roi", "volume"),
+    tried_on="itself; nobody was measured",
+    simulated=True,
+)
+
 _T_START = 1000.0
 """Of every run on its own clock."""
 
 
-class SimulatedScanSettings(BaseModel):
+class SimulatedScanSettings(PeopleSettings):
     """Who is scanned, and for how long.
 
     Parameters
     ----------
     kind : "simulated_scan"
         Name of the data set.
-    n_subjects : int
-        Participants; their seeds follow one another from `first_seed`.
-    first_seed : int
-        Seed of the first one.
+    n_subjects, first_seed : int
+        See `offline.datasets.simulated_people.PeopleSettings`.
     run_s : float
         Length of everybody's one run in seconds.
     tr_s : float
@@ -43,35 +51,20 @@ class SimulatedScanSettings(BaseModel):
         Regions of the scan; 246 are called as in the Brainnetome atlas.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["simulated_scan"] = "simulated_scan"
-    n_subjects: int = Field(ge=1)
-    first_seed: int = Field(default=0, ge=0)
     run_s: float = Field(default=300.0, gt=0)
     tr_s: float = Field(default=2.0, gt=0)
     coupling: float = Field(default=1.0, ge=0)
     frames: Literal["roi", "volume"] = "roi"
     n_regions: int = Field(default=246, ge=1)
 
-    @model_validator(mode="after")
-    def _leaves_the_reserved_seeds(self) -> Self:
-        last = self.first_seed + self.n_subjects - 1
-        if last >= FIRST_RESERVED_SEED:
-            msg = (
-                f"seeds from {FIRST_RESERVED_SEED} on are for demonstrations and never trained on; "
-                f"these participants would reach {last}"
-            )
-            raise ValueError(msg)
-        return self
-
     def open(self) -> "SimulatedScan":
         """Return the data set."""
         return SimulatedScan(self)
 
 
-class SimulatedScan:
-    """Participants who do not exist, each in one run of a scan.
+class SimulatedScan(SimulatedPeople):
+    """Participants in a scanner, each in one run.
 
     Parameters
     ----------
@@ -79,36 +72,21 @@ class SimulatedScan:
         Who and what.
     """
 
+    settings: SimulatedScanSettings
+    about = ABOUT
+
     def __init__(self, settings: SimulatedScanSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._bold = BoldSettings(tr_s=settings.tr_s, n_regions=settings.n_regions)
-
-    @property
-    def about(self) -> About:
-        """What to know of it."""
-        return ABOUT
-
-    @property
-    def labels(self) -> Mapping[str, Label]:
-        """Valence and arousal in [-1, 1]; "high" is above 0."""
-        return LABELS
 
     @property
     def ch_names(self) -> tuple[str, ...]:
         """The regions; voxels have no names."""
         return region_names(self._bold.n_regions) if self.settings.frames == "roi" else ()
 
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Everybody, in the order of their seeds."""
-        first = self.settings.first_seed
-        return tuple(f"simulated-{first + i:04d}" for i in range(self.settings.n_subjects))
-
     def recordings(self, subject: str) -> Iterator[Recording]:
         """Yield the subject's one run, which is one trial."""
-        person = Participant(
-            int(subject.removeprefix("simulated-")), coupling=self.settings.coupling
-        )
+        person = Participant(seed_of(subject), coupling=self.settings.coupling)
         course = course_of(person, _T_START)
         n_frames = self._n_frames()
         moments = _T_START + SimulatedBold(person, self._bold).times(0, n_frames)
@@ -130,29 +108,8 @@ class SimulatedScan:
             course=course,
         )
 
-    def fingerprint(self, subject: str) -> str:
-        """Return a digest of the settings and of the code that simulates: they are all there is."""
-        kept = self.settings.model_dump_json(exclude={"n_subjects", "first_seed"})
-        return hashlib.sha256(f"{subject} {kept} {CODE_DIGEST}".encode()).hexdigest()
-
-    def check(self) -> Iterator[Finding]:
-        """Nothing can be wrong with it."""
-        return iter(())
-
     def _n_frames(self) -> int:
         return int(self.settings.run_s // self.settings.tr_s)
-
-
-ABOUT = About(
-    kind="simulated_scan",
-    title="Simulated participants in a scanner with a known valence and arousal",
-    reference="rtaffect.simulate.bold",
-    licence="BSD-3-Clause",
-    how_to_get="nothing to get: it is computed",
-    modalities=("roi", "volume"),
-    tried_on="itself; nobody was measured",
-    simulated=True,
-)
 
 
 def _open(person: Participant, settings: BoldSettings, n_frames: int) -> ArraySource:

@@ -59,6 +59,7 @@ HELPERS = {
     "portrayed": "of studyforrest and studyforrest_volumes",
     "scaling": "what papers do to frames",
     "scans": "of roi_table and nifti_events",
+    "simulated_people": "of simulated and simulated_scan",
     "studyforrest_labels": "of studyforrest and studyforrest_volumes",
 }
 N_TRIALS = 4  # of a recording, where looking at all of them takes long

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from offline.datasets.frames import roi_source
-from offline.datasets.simulated import FIRST_RESERVED_SEED
+from offline.datasets.simulated_people import FIRST_RESERVED_SEED
 from offline.datasets.studyforrest import StudyForrestSettings
 from offline.export import MAX_BUNDLE_BYTES
 from offline.recipe import Recipe

@@ -185,7 +185,7 @@ def test_features_do_not_outlive_the_code_that_they_come_from(
 ) -> None:
     wanted = recipe(subjects=["simulated-0000"])
     digests = [read_table(wanted, cache).digest]
-    monkeypatch.setattr("offline.datasets.simulated.CODE_DIGEST", "another")
+    monkeypatch.setattr("offline.datasets.simulated_people.CODE_DIGEST", "another")
     digests.append(read_table(wanted, cache).digest)
     monkeypatch.setattr("offline.extraction._code_digest", lambda *modules: "another")
     digests.append(read_table(wanted, cache).digest)

@@ -9,7 +9,8 @@ from finished_run import DATA, finished_run
 
 from offline.cli.main import main
 from offline.datasets.contract import About, Dataset, Label
-from offline.datasets.simulated import ABOUT, LABELS, Simulated, SimulatedSettings
+from offline.datasets.simulated import ABOUT, Simulated, SimulatedSettings
+from offline.datasets.simulated_people import LABELS
 from offline.errors import DataError, LeakError, RunError
 from offline.predictions import read_predictions
 from offline.runs.folder import unit_folder
