@@ -12,6 +12,8 @@ from rtaffect.core.mr import GradientSpec, MrSpec, PulseSpec
 SCANNED = frozenset({"roi", "volume"})
 """Modalities that only a running scanner sends."""
 
+_GRADIENT, _PULSE = GradientSpec(), PulseSpec()
+
 
 class MrSettings(Settings):
     """How EEG and the scanner get along; the numbers belong to ``eeg: causal_aas``."""
@@ -21,60 +23,69 @@ class MrSettings(Settings):
         "subtracts them, docs/mr.md) or none (no scanner is near)"
     )
     volume_marker: str = Field(
-        default="R128",
+        default=_GRADIENT.volume_marker,
         min_length=1,
         description="text of the marker that the scanner sends at each volume, as R128",
     )
     n_volumes: int = Field(
-        default=25, ge=2, le=100, description="past volumes in the template, 2 to 100"
+        default=_GRADIENT.n_volumes,
+        ge=2,
+        le=100,
+        description="past volumes in the template, 2 to 100",
     )
     min_volumes: int = Field(
-        default=5,
+        default=_GRADIENT.min_volumes,
         ge=2,
         le=100,
         description="volumes that a template holds before it is subtracted; no estimate till then",
     )
     shortest_tr_s: float = Field(
-        default=0.2, ge=0.1, le=10, description="least repetition time in seconds"
+        default=_GRADIENT.shortest_tr_s,
+        ge=0.1,
+        le=10,
+        description="least repetition time in seconds",
     )
     longest_tr_s: float = Field(
-        default=4.0, ge=0.2, le=20, description="greatest repetition time in seconds"
+        default=_GRADIENT.longest_tr_s,
+        ge=0.2,
+        le=20,
+        description="greatest repetition time in seconds",
     )
     marker_jitter_s: float = Field(
-        default=0.01,
+        default=_GRADIENT.marker_jitter_s,
         ge=0.001,
         le=0.03,
         description="how far a marker may be stamped from its sample, in seconds",
     )
     align: Literal["fraction", "sample"] = Field(
-        default="fraction",
+        default=_GRADIENT.align,
         description="fraction, or sample where a clock box drives amplifier and scanner",
     )
     check_s: float = Field(
-        default=0.1,
+        default=_GRADIENT.check_s,
         ge=0.02,
         le=1,
         description="how often the signal is asked whether the scanner still runs, in seconds",
     )
     guard_uv_per_ms: float = Field(
-        default=300.0,
+        default=_GRADIENT.guard_uv_per_ms,
         gt=0,
         description="a signal that is steeper is no EEG and is withheld, in microvolts per ms",
     )
     guard_share: float = Field(
-        default=0.25,
+        default=_GRADIENT.guard_share,
         gt=0,
         lt=1,
         description="slope that may be left of the scanner's own before a sample is withheld",
     )
     guard_channels: float = Field(
-        default=0.1,
+        default=_GRADIENT.guard_channels,
         ge=0,
         lt=1,
         description="share of the channels that may be too steep without anything being withheld",
     )
     guard_hold_s: float = Field(
-        default=0.15,
+        default=_GRADIENT.guard_hold_s,
         ge=0.02,
         le=5,
         description="how long after a steep sample the signal is withheld, in seconds",
@@ -89,19 +100,28 @@ class MrSettings(Settings):
         "without one the slow field of all electrodes",
     )
     n_beats: int = Field(
-        default=40, ge=2, le=200, description="past heartbeats in the template, 2 to 200"
+        default=_PULSE.n_beats,
+        ge=2,
+        le=200,
+        description="past heartbeats in the template, 2 to 200",
     )
     min_beats: int = Field(
-        default=10,
+        default=_PULSE.min_beats,
         ge=2,
         le=200,
         description="heartbeats that a template holds before it is subtracted",
     )
     shortest_beat_s: float = Field(
-        default=0.4, ge=0.2, le=1, description="least distance of two heartbeats in seconds"
+        default=_PULSE.shortest_beat_s,
+        ge=0.2,
+        le=1,
+        description="least distance of two heartbeats in seconds",
     )
     longest_beat_s: float = Field(
-        default=1.8, ge=0.8, le=4, description="greatest distance of two heartbeats in seconds"
+        default=_PULSE.longest_beat_s,
+        ge=0.8,
+        le=4,
+        description="greatest distance of two heartbeats in seconds",
     )
 
     @model_validator(mode="before")
