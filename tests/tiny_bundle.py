@@ -1,10 +1,9 @@
 """A bundle of a few bytes whose answers can be computed by hand."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
-import onnx
+from bundle_parts import manifest_of, model
 from onnx import TensorProto, helper
 
 from rtaffect.bundle import Bundle, write_bundle
@@ -14,24 +13,6 @@ from rtaffect.manifest import Manifest
 CH_NAMES = ("Fz", "Cz", "Pz")
 FEATURES = ("AU06_r", "AU12_r")
 Rest = Literal["required", "optional"] | None
-
-
-def _model(
-    nodes: list[onnx.NodeProto],
-    inputs: dict[str, Any],
-    outputs: dict[str, Any],
-    constants: Any = (),
-) -> bytes:
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
-        list(constants),
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 8
-    return bytes(model.SerializeToString())
 
 
 def tiny_encoder(n_times: int, n_frames: int, rest: Rest = None) -> bytes:
@@ -54,7 +35,7 @@ def tiny_encoder(n_times: int, n_frames: int, rest: Rest = None) -> bytes:
             ]
         else:
             nodes.append(helper.make_node("Add", ["added", "level"], ["slice"]))
-    return _model(
+    return model(
         [
             helper.make_node("Transpose", ["eeg"], ["eeg_t"], perm=[0, 2, 1]),
             helper.make_node("MatMul", ["eeg", "eeg_t"], ["gram"]),
@@ -84,7 +65,7 @@ def tiny_encoder(n_times: int, n_frames: int, rest: Rest = None) -> bytes:
 
 def tiny_baseline(n_times: int) -> bytes:
     """``rest``: each channel's mean square over all windows."""
-    return _model(
+    return model(
         [
             helper.make_node("Mul", ["eeg", "eeg"], ["squares"]),
             helper.make_node("ReduceMean", ["squares"], ["rest"], axes=[0, 2], keepdims=0),
@@ -96,7 +77,7 @@ def tiny_baseline(n_times: int) -> bytes:
 
 def tiny_head() -> bytes:
     """``valence = softmax([0, mean of all slices])``, `arousal` the other way round."""
-    return _model(
+    return model(
         [
             helper.make_node("ReduceMean", ["slices"], ["m4"], axes=[1, 2, 3], keepdims=1),
             helper.make_node("Reshape", ["m4", "row"], ["m"]),
@@ -145,65 +126,38 @@ def tiny_manifest(
             rest_inputs["has_rest"] = {"shape": [1]}
         of_rest = {"rest": {"shape": [p], "min_windows": 2, "required": rest == "required"}}
         baseline = {
-            "baseline": {
-                "file": "baseline.onnx",
-                "sha256": hashlib.sha256(files["baseline.onnx"]).hexdigest(),
-                "inputs": {"eeg": {"shape": [None, p, n_times], "labels": "eeg"}},
-                "outputs": {"rest": {"shape": [p]}},
-            }
+            "baseline": (
+                {"eeg": {"shape": [None, p, n_times], "labels": "eeg"}},
+                {"rest": {"shape": [p]}},
+            )
         }
-    target = {
-        "classes": ["low", "high"],
-        "edges": [-1.0, 0.0, 1.0],
-        "prior": [0.5, 0.5],
-        "skill": 0.1,
-        "temperature": 1.0,
-    }
-    manifest = Manifest.model_validate(
+    encoder = (
         {
-            "name": "tiny",
-            "title": "Tiny",
-            "description": "For tests.",
-            "licence": "BSD-3-Clause",
-            "simulated": simulated,
-            "windows": windows,
-            "slices": {"t_min": t_min, "t_max": t_max, "shape": [p, p]},
-            "targets": {"valence": target, "arousal": target},
-            "graphs": {
-                "encoder": {
-                    "file": "encoder.onnx",
-                    "sha256": hashlib.sha256(files["encoder.onnx"]).hexdigest(),
-                    "inputs": {
-                        "eeg": {"shape": [1, p, n_times], "labels": "eeg"},
-                        "face": {"shape": [1, len(FEATURES), n_frames], "labels": "face"},
-                        "face_mask": {"shape": [1, n_frames]},
-                        **rest_inputs,
-                    },
-                    "outputs": {
-                        "slice": {"shape": [1, p, p], "labels": "eeg"},
-                        "connectivity": {"shape": [1, p, p], "labels": "eeg"},
-                        "prior": {"shape": [1, 1]},
-                    },
-                },
-                "head": {
-                    "file": "head.onnx",
-                    "sha256": hashlib.sha256(files["head.onnx"]).hexdigest(),
-                    "inputs": {"slices": {"shape": [1, None, p, p]}},
-                    "outputs": {"valence": {"shape": [1, 2]}, "arousal": {"shape": [1, 2]}},
-                },
-                **baseline,
-            },
-            **of_rest,
-            "training": {
-                "command": "by hand",
-                "recipe": {},
-                "versions": {},
-                "participants": {},
-                "n_sequences": {},
-                "metrics": {},
-                "leaky": leaky,
-            },
-        }
+            "eeg": {"shape": [1, p, n_times], "labels": "eeg"},
+            "face": {"shape": [1, len(FEATURES), n_frames], "labels": "face"},
+            "face_mask": {"shape": [1, n_frames]},
+            **rest_inputs,
+        },
+        {
+            "slice": {"shape": [1, p, p], "labels": "eeg"},
+            "connectivity": {"shape": [1, p, p], "labels": "eeg"},
+            "prior": {"shape": [1, 1]},
+        },
+    )
+    head = (
+        {"slices": {"shape": [1, None, p, p]}},
+        {"valence": {"shape": [1, 2]}, "arousal": {"shape": [1, 2]}},
+    )
+    manifest = manifest_of(
+        "tiny",
+        files,
+        windows=windows,
+        slices={"t_min": t_min, "t_max": t_max, "shape": [p, p]},
+        graphs={"encoder": encoder, "head": head, **baseline},
+        targets=("valence", "arousal"),
+        simulated=simulated,
+        leaky=leaky,
+        **of_rest,
     )
     return manifest, files
 

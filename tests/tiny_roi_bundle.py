@@ -1,14 +1,13 @@
 """A bundle of fMRI of a few bytes whose answers can be computed by hand."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from bundle_parts import manifest_of, model
 from frame_cases import FRAMES, ROI_SPEC
 from onnx import TensorProto, helper
-from tiny_bundle import _model
 
 from rtaffect.bundle import Bundle, write_bundle
 from rtaffect.core.spec import WindowSpec
@@ -17,7 +16,7 @@ from rtaffect.manifest import Manifest
 
 def _encoder(n_rows: int, n_times: int) -> bytes:
     """``slice``: each region's mean over the window, of the samples that are there."""
-    return _model(
+    return model(
         [
             helper.make_node("ReduceSum", ["roi", "axis"], ["sums"], keepdims=0),
             helper.make_node("ReduceSum", ["roi_mask", "mask_axis"], ["n"], keepdims=1),
@@ -36,7 +35,7 @@ def _encoder(n_rows: int, n_times: int) -> bytes:
 
 def _head(n_rows: int) -> bytes:
     """``valence = softmax([0, sum of the regions])``."""
-    return _model(
+    return model(
         [
             helper.make_node("ReduceSum", ["slices", "axes"], ["sum"], keepdims=0),
             helper.make_node("Reshape", ["sum", "row"], ["up"]),
@@ -68,51 +67,21 @@ def tiny_roi_manifest(
     roi = replace(windows.modalities["roi"], ch_names=tuple(ch_names))
     n_times, n_rows = round(windows.window_s * roi.sfreq), len(ch_names)
     files = {"encoder.onnx": _encoder(n_rows, n_times), "head.onnx": _head(n_rows)}
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    manifest = Manifest.model_validate(
-        {
-            "name": "tiny-roi",
-            "title": "Tiny ROI",
-            "description": "For tests.",
-            "licence": "BSD-3-Clause",
-            "simulated": False,
-            "windows": replace(windows, modalities={"roi": roi}),
-            "slices": {"t_min": 1, "t_max": 1, "shape": [n_rows]},
-            "targets": {
-                "valence": {
-                    "classes": ["low", "high"],
-                    "edges": [-1.0, 0.0, 1.0],
-                    "prior": [0.5, 0.5],
-                    "skill": 0.1,
-                    "temperature": 1.0,
-                }
-            },
-            "graphs": {
-                "encoder": {
-                    "file": "encoder.onnx",
-                    "sha256": digests["encoder.onnx"],
-                    "inputs": {
-                        "roi": {"shape": [1, n_rows, n_times], "labels": "roi"},
-                        "roi_mask": {"shape": [1, n_times]},
-                    },
-                    "outputs": {"slice": {"shape": [1, n_rows], "labels": "roi"}},
+    manifest = manifest_of(
+        "tiny-roi",
+        files,
+        windows=replace(windows, modalities={"roi": roi}),
+        slices={"t_min": 1, "t_max": 1, "shape": [n_rows]},
+        graphs={
+            "encoder": (
+                {
+                    "roi": {"shape": [1, n_rows, n_times], "labels": "roi"},
+                    "roi_mask": {"shape": [1, n_times]},
                 },
-                "head": {
-                    "file": "head.onnx",
-                    "sha256": digests["head.onnx"],
-                    "inputs": {"slices": {"shape": [1, None, n_rows]}},
-                    "outputs": {"valence": {"shape": [1, 2]}},
-                },
-            },
-            "training": {
-                "command": "by hand",
-                "recipe": {},
-                "versions": {},
-                "participants": {},
-                "n_sequences": {},
-                "metrics": {},
-            },
-        }
+                {"slice": {"shape": [1, n_rows], "labels": "roi"}},
+            ),
+            "head": ({"slices": {"shape": [1, None, n_rows]}}, {"valence": {"shape": [1, 2]}}),
+        },
     )
     return manifest, files
 
