@@ -19,7 +19,8 @@ Solver = Literal["logistic", "ridge", "ordinal"]
 _NO_SHRINKAGE = 1e6
 """C of a logistic regression on one number."""
 
-_LEAST_VARIANCE = 1e-6
+_LEAST_VARIANCE = 0.01
+"""Of an indicator about what is expected of it: less is learned by heart."""
 
 
 class LinearAnswer(BaseModel):

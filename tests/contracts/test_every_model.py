@@ -139,7 +139,7 @@ VARIANTS = {
     ),
     "linear reference, one frame, ridge": Variant(
         kind="roi_linear",
-        settings={"mean_s": 0, "answer": {"solver": "ridge", "penalty": 0.01}},
+        settings={"mean_s": 0, "answer": {"solver": "ridge", "penalty": 0.1}},
         windows=REGIONS,
     ),
 }
