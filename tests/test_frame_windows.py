@@ -579,6 +579,7 @@ def test_volumes_that_are_counted_anew_are_a_new_run_however_soon_they_come() ->
         ({"closes": "face"}, "closes must be 'grid' or a modality"),
         ({"stale_s": 1.0}, "stale_s must be at least hop_s"),
         ({"window_s": 1.0}, "window_s must be at least hop_s"),
+        ({"max_wait_s": 700.0}, "max_wait_s must be from 0 to 300"),
         ({"hop_s": 1e-9}, "hop_s must be at least 0.1 s where frames"),
         ({"window_s": 13.0}, "whole number of samples"),
         ({"modalities": {"roi": ROI_SPEC, **SPEC.modalities}}, "a model of their own"),

@@ -27,6 +27,9 @@ MAX_SIDE = 1024
 MAX_S = 3600.0
 """No time in the description of a frame is longer."""
 
+MAX_WAIT_S = 300.0
+"""Nobody waits longer for a sample; a silence of twice as long is one of which not all is told."""
+
 SHORTEST_HOP_S = 0.1
 """No scanner is faster; of one that is silent, as many windows must tell."""
 
@@ -34,9 +37,9 @@ SHORTEST_HOP_S = 0.1
 def window_problems(windows: WindowSpec) -> list[str]:
     """Return in words all that is wrong with windows; nothing where they are sound."""
     problems = []
-    if windows.max_wait_s < 0 or windows.stale_s <= 0:
+    if not 0 <= windows.max_wait_s <= MAX_WAIT_S or windows.stale_s <= 0:
         problems.append(
-            "windows.max_wait_s must be at least 0 and windows.stale_s above 0, "
+            f"windows.max_wait_s must be from 0 to {MAX_WAIT_S:g} and windows.stale_s above 0, "
             f"got {windows.max_wait_s} s and {windows.stale_s} s"
         )
     if not (windows.hop_s > 0 and windows.window_s > 0):
