@@ -6,7 +6,7 @@ from typing import Self
 
 from rtaffect.config.scanner import TRIGGERS, TriggerTime
 from rtaffect.core.clock import Clock
-from rtaffect.core.errors import StreamError
+from rtaffect.core.errors import RtaffectError, ScannerError, StreamError
 from rtaffect.core.streams import Chunk, ClockOffset
 from rtaffect.scanner.decisions import Frame
 from rtaffect.scanner.timing import ByTriggers
@@ -46,11 +46,21 @@ class PulseStream:
             )
             raise StreamError(msg)
         self.name = info.name
+        self._error: RtaffectError | None = None
         self._thread = threading.Thread(target=self._listen, name="pulses", daemon=True)
         self._thread.start()
 
     def at(self, frame: Frame, tr_s: float) -> float:
-        """Return the middle of a frame's acquisition, see `TimeSource`."""
+        """Return the middle of a frame's acquisition, see `TimeSource`.
+
+        Raises
+        ------
+        ScannerError
+            Pulses cannot be received any more.
+        """
+        if self._error is not None:
+            msg = f"The scanner's pulses must go on, and their stream broke: {self._error}"
+            raise ScannerError(msg) from None
         while self._arrived:
             self._triggers.add(self._arrived.popleft())
         return self._triggers.at(frame, tr_s)
@@ -67,6 +77,12 @@ class PulseStream:
         self.close()
 
     def _listen(self) -> None:
+        try:
+            self._collect()
+        except RtaffectError as error:  # said at the next frame
+            self._error = error
+
+    def _collect(self) -> None:
         clock_map = ClockMap()
         for event in self._source.events():
             if isinstance(event, ClockOffset):
