@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from rtaffect.config import Session, dump_session, load_session
 from rtaffect.config.plain_yaml import MAX_BYTES
-from rtaffect.config.session import STREAM_TYPES
+from rtaffect.config.streams import STREAM_TYPES
 from rtaffect.core.errors import ConfigError
 from rtaffect.core.mr import MrSpec
 

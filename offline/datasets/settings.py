@@ -17,7 +17,7 @@ from pydantic import (
 from offline.datasets.contract import Label
 from offline.datasets.tables import Row
 from offline.errors import DataError
-from rtaffect.config.session import Streams
+from rtaffect.config.streams import Streams
 
 
 class Settings(BaseModel):

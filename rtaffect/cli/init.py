@@ -42,7 +42,7 @@ def init(
     from rtaffect.bundle import find_bundle, load_bundle
     from rtaffect.cli.choosing import fitting_bundles
     from rtaffect.config import Session, dump_session
-    from rtaffect.config.session import STREAM_TYPES
+    from rtaffect.config.streams import STREAM_TYPES
     from rtaffect.sources.lsl_inlet import discover
     from rtaffect.sources.stream_choice import WHY_INVISIBLE
 
@@ -104,7 +104,7 @@ def _needs(
         There is no stream of a modality that it needs.
     """
     from rtaffect.cli.choosing import lacking, listed
-    from rtaffect.config.session import STREAM_TYPES
+    from rtaffect.config.streams import STREAM_TYPES
     from rtaffect.text import LEAKY
 
     if manifest.training.leaky:

@@ -15,91 +15,10 @@ from rtaffect.config.fusion import FusionSettings
 from rtaffect.config.mr import MrSettings, check_mr
 from rtaffect.config.scanner import ScannerSettings
 from rtaffect.config.settings import Settings
-from rtaffect.config.streams import StreamSettings
-from rtaffect.config.volumes import VolumeStreamSettings
+from rtaffect.config.streams import Streams
 from rtaffect.core.fused import FUSED_NAMES
-from rtaffect.core.scanner_report import REPORT_MODALITY, REPORT_STYPE
 from rtaffect.core.streams import StreamChoice
 from rtaffect.core.volume_message import VOLUME_MODALITY
-
-STREAM_TYPES = {
-    "eeg": "EEG",
-    "face": "Face",
-    "roi": "fMRI",
-    REPORT_MODALITY: REPORT_STYPE,
-    "markers": "Markers",
-}
-"""The LSL content type that each modality has unless the session file says otherwise."""
-
-
-class Streams(Settings):
-    """The streams that the session listens to."""
-
-    eeg: StreamSettings | None = Field(default=None, description="the amplifier")
-    face: StreamSettings | None = Field(
-        default=None, description="29 facial features from a camera"
-    )
-    roi: StreamSettings | None = Field(
-        default=None, description="frames of fMRI, one mean a region, as `rtaffect scanner` sends"
-    )
-    roi_meta: StreamSettings | None = Field(
-        default=None,
-        description="what `rtaffect scanner` says beside those frames; kept and passed on, and its "
-        "latencies shown in the health",
-    )
-    markers: StreamSettings | None = Field(
-        default=None, description="event markers; kept and passed on, never decoded"
-    )
-
-    volume: VolumeStreamSettings | None = Field(
-        default=None, description="whole volumes of fMRI from the scanner process"
-    )
-
-    @field_validator("eeg", "face", "roi", "roi_meta", "markers", "volume", mode="before")
-    @classmethod
-    def _says_something(cls, value: object) -> object:
-        if value is None:
-            msg = "nothing stands after the colon; write {} for the stream of this type, or no key"
-            raise ValueError(msg)
-        return value
-
-    @model_validator(mode="after")
-    def _factors_are_of_faces(self) -> Self:
-        for modality in STREAM_TYPES:
-            stream = getattr(self, modality)
-            if modality != "face" and stream is not None and stream.factors:
-                msg = (
-                    f"factors are for facial features, not for {modality}; of a signal say its unit"
-                )
-                raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _has_one(self) -> Self:
-        if all(stream is None for stream in (self.eeg, self.face, self.roi, self.volume)):
-            msg = "at least one of eeg, face, roi and volume is needed"
-            raise ValueError(msg)
-        return self
-
-    def choices(self) -> tuple[StreamChoice, ...]:
-        """Return which stream to open for each modality that the file names."""
-        chosen = {modality: getattr(self, modality) for modality in STREAM_TYPES}
-        return tuple(
-            StreamChoice(
-                modality=modality,
-                stype=stream.type or STREAM_TYPES[modality],
-                name=stream.name,
-                source_id=stream.source_id,
-                unit=stream.unit,
-                ch_names=stream.ch_names,
-                rename=dict(stream.rename),
-                factors=dict(stream.factors),
-                sfreq=stream.sfreq,
-                required=stream.required,
-            )
-            for modality, stream in chosen.items()
-            if stream is not None
-        )
 
 
 class DecoderSettings(Settings):
