@@ -123,6 +123,8 @@ def _needs(
                 f"{modality:8} not there, and not needed: estimates will say `missing` of it. To "
                 "use one, start its sender and run this again with --force"
             )
+            if modality == "face":
+                yield f"{'':8} `rtaffect face` is such a sender: it makes features of a webcam"
         elif spec.optional:
             yield (
                 f"{modality:8} not needed: without it estimates go on and say `missing`. To start "

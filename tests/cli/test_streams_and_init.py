@@ -132,6 +132,7 @@ def test_init_says_whether_the_face_is_needed_and_what_is_next(
     done = run(app, ["init", str(file)])
     assert "eeg      needed" in done.output
     assert "face     not there, and not needed" in done.output
+    assert "`rtaffect face` is such a sender" in done.output
     assert f"Next: rtaffect live {file}" in done.output
     network += [stream("Face", "Cam", ch_names=FEATURES)]
     done = run(app, ["init", str(file), "--force"])
