@@ -17,7 +17,7 @@ from offline.datasets import ABOUT, DATASETS
 from offline.datasets.contract import Dataset, Recording
 from offline.datasets.windows import read_windows
 from offline.items import NO_CLASS
-from offline.window_settings import RoiWindowSettings, VolumeWindowSettings
+from offline.scan_windows import RoiWindowSettings, VolumeWindowSettings
 from rtaffect.core.spec import SignalSpec, WindowSpec
 from rtaffect.core.streams import Chunk, ClockOffset, StreamInfo
 from rtaffect.windows import open_windows

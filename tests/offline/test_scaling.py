@@ -11,8 +11,8 @@ from offline.datasets.windows import read_windows
 from offline.errors import RunError
 from offline.make import export_run
 from offline.report.gather import gather
+from offline.scan_windows import RoiWindowSettings
 from offline.unit import read_facts
-from offline.window_settings import RoiWindowSettings
 
 SCAN = {"kind": "simulated_scan", "n_subjects": 4, "run_s": 80, "n_regions": 6}
 WINDOWS = {"kind": "roi", "window_s": 8, "lag_s": 4, "n_settle": 2}

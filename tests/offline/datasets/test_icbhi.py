@@ -8,7 +8,7 @@ from offline.datasets.icbhi import IcbhiSettings
 from offline.datasets.npz import read_npz
 from offline.datasets.windows import read_windows
 from offline.errors import DataError
-from offline.window_settings import RoiWindowSettings
+from offline.scan_windows import RoiWindowSettings
 
 WINDOWS = {"window_s": 25.0, "tr_s": 1.0, "lag_s": 0.0}
 

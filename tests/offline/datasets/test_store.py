@@ -14,7 +14,7 @@ from offline.datasets.store import write_store
 from offline.datasets.stored import StoredSettings
 from offline.datasets.windows import read_windows
 from offline.errors import DataError
-from offline.window_settings import RoiWindowSettings
+from offline.scan_windows import RoiWindowSettings
 from rtaffect.core.spec import SignalSpec, WindowSpec
 
 

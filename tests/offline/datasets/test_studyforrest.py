@@ -10,8 +10,8 @@ from offline.datasets.windows import read_windows
 from offline.errors import DataError
 from offline.recipe import Recipe
 from offline.runs.trainer import plan_run
+from offline.scan_windows import RoiWindowSettings
 from offline.table import read_table
-from offline.window_settings import RoiWindowSettings
 from rtaffect.core.spec import WindowSpec
 
 TR_S = 2.0
