@@ -16,12 +16,11 @@ import math
 import socket
 import struct
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -30,13 +29,13 @@ from rtaffect.core.errors import StreamError, UnitError
 from rtaffect.core.streams import (
     Chunk,
     ClockOffset,
-    Event,
     StreamChoice,
     StreamEvent,
     StreamInfo,
     StreamState,
 )
 from rtaffect.sources.event_queue import EventQueue
+from rtaffect.sources.live import LiveSource
 from rtaffect.sources.stream_choice import describe, differences
 
 logger = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class OfferedBuffer:
         return f"The FieldTrip buffer on {self.name} ({self.n_channels} ch, {self.sfreq:g} Hz)"
 
 
-class FieldTripSource:
+class FieldTripSource(LiveSource):
     """A FieldTrip buffer as one sequence of events, see `rtaffect.core.streams.Source`.
 
     A buffer that goes away, or whose count starts anew, is reported as lost, and as recovered when
@@ -118,43 +117,16 @@ class FieldTripSource:
         connect_timeout_s: float = 5.0,
         clock: Clock = monotonic,
     ) -> None:
+        super().__init__(EventQueue(clock, tick_s=tick_s))
         self._choice = choice
         self._modality = choice.modality
         self._host = host
         self._port = port
         self._offset_interval_s = offset_interval_s
         self._connect_timeout_s = connect_timeout_s
-        self._queue = EventQueue(clock, tick_s=tick_s)
-        self._infos: dict[str, StreamInfo] = {}
 
-    @property
-    def infos(self) -> Mapping[str, StreamInfo]:
-        """The one stream, by modality."""
-        return MappingProxyType(self._infos)
-
-    @property
-    def n_waiting(self) -> int:
-        """How many events nobody has read yet."""
-        return self._queue.n_waiting
-
-    @property
-    def queue(self) -> EventQueue:
-        """Where events go; another live stream of the session may put its own there."""
-        return self._queue
-
-    def open(self) -> Self:
-        """Connect and begin to receive, from the newest sample on.
-
-        Returns
-        -------
-        FieldTripSource
-            This source.
-
-        Raises
-        ------
-        StreamError
-            If there is no buffer, it has no header, or its header cannot be used.
-        """
+    def _begin(self) -> None:
+        """Connect and begin to receive, from the newest sample on."""
         clock = self._queue.clock
         deadline = clock() + self._connect_timeout_s
         while True:
@@ -177,21 +149,6 @@ class FieldTripSource:
             raise
         self._queue.run(self._queue.tick, name="ticks")
         self._queue.run(partial(self._receive, client, header), name=f"fieldtrip-{self._modality}")
-        return self
-
-    def events(self) -> Iterator[Event]:
-        """Yield everything that arrives, in order of arrival, until `close`."""
-        return self._queue.events()
-
-    def close(self) -> None:
-        """End `events` and disconnect."""
-        self._queue.close()
-
-    def __enter__(self) -> Self:
-        return self if self._infos else self.open()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def _connect(self) -> tuple[Any, Any]:
         """Return the protocol's client and the buffer's header; raise one of `Lost`."""

@@ -7,23 +7,22 @@ is destroyed while somebody is inside.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from types import MappingProxyType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from rtaffect.core.clock import Clock
 from rtaffect.core.errors import StreamError, UnitError
 from rtaffect.core.streams import (
     Chunk,
     ClockOffset,
-    Event,
     StreamChoice,
     StreamEvent,
     StreamInfo,
     StreamState,
 )
 from rtaffect.sources.event_queue import EventQueue
+from rtaffect.sources.live import LiveSource
 from rtaffect.sources.lsl_inlet import (
     FoundStream,
     Inlet,
@@ -48,7 +47,7 @@ REPLACED_S = 1.0  # a signal that is silent for so long may come from a new run 
 REPLACED_IRREGULAR_S = 10.0  # markers are silent by nature
 
 
-class LslSource:
+class LslSource(LiveSource):
     """Live LSL streams as one sequence of events, see `rtaffect.core.streams.Source`.
 
     A sender that dies is reported as lost, looked for by its name, type and source_id, and reported
@@ -82,46 +81,12 @@ class LslSource:
         if not modalities or len(set(modalities)) < len(modalities):
             msg = f"Each modality needs one choice of a stream, got {modalities or 'none'}."
             raise StreamError(msg)
+        super().__init__(EventQueue(clock, tick_s=tick_s))
         self._choices = tuple(choices)
         self._offset_interval_s = offset_interval_s
         self._resolve_timeout_s = resolve_timeout_s
-        self._queue = EventQueue(clock, tick_s=tick_s)
-        self._infos: dict[str, StreamInfo] = {}
-        self._notes: list[str] = []
 
-    @property
-    def infos(self) -> Mapping[str, StreamInfo]:
-        """The streams, by modality; one that is not required may be absent."""
-        return MappingProxyType(self._infos)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What whoever runs the session should know of its streams."""
-        return tuple(self._notes)
-
-    @property
-    def n_waiting(self) -> int:
-        """How many events nobody has read yet."""
-        return self._queue.n_waiting
-
-    @property
-    def queue(self) -> EventQueue:
-        """Where events go; another live stream of the session may put its own there."""
-        return self._queue
-
-    def open(self) -> Self:
-        """Find the streams and begin to receive.
-
-        Returns
-        -------
-        LslSource
-            This source.
-
-        Raises
-        ------
-        StreamError
-            If a stream is missing or ambiguous, or its description contradicts itself.
-        """
+    def _begin(self) -> None:
         inlets: list[Inlet] = []
         receivers: list[_Receiver] = []
         try:
@@ -141,21 +106,6 @@ class LslSource:
         self._queue.run(self._queue.tick, name="ticks")
         for receiver, inlet in zip(receivers, inlets, strict=True):
             self._queue.run(partial(receiver.run, inlet), name=f"lsl-{receiver.info.modality}")
-        return self
-
-    def events(self) -> Iterator[Event]:
-        """Yield everything that arrives, in order of arrival, until `close`."""
-        return self._queue.events()
-
-    def close(self) -> None:
-        """End `events` and disconnect."""
-        self._queue.close()
-
-    def __enter__(self) -> Self:
-        return self if self._infos else self.open()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def _find(self) -> list[tuple[StreamChoice, FoundStream]]:
         """Return the chosen streams; wait for those that are required, up to the limit."""
@@ -186,10 +136,6 @@ class LslSource:
                     "its name and type will be taken for its return."
                 )
         return [(choice, stream) for choice, stream in chosen if stream is not None]
-
-    def _note(self, text: str) -> None:
-        logger.info("%s", text)
-        self._notes.append(text)
 
 
 class _Receiver:

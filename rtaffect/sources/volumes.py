@@ -1,10 +1,7 @@
 """Volumes from the scanner process, as events beside those of the live streams."""
 
 import logging
-from collections.abc import Iterator, Mapping
 from functools import partial
-from types import MappingProxyType
-from typing import Protocol, Self
 
 import zmq
 
@@ -13,8 +10,6 @@ from rtaffect.core.errors import ScannerError, StreamError
 from rtaffect.core.local_address import is_local
 from rtaffect.core.streams import (
     ClockOffset,
-    Event,
-    Source,
     StreamEvent,
     StreamInfo,
     StreamState,
@@ -27,6 +22,7 @@ from rtaffect.core.volume_message import (
 )
 from rtaffect.core.voxels import MAX_BYTES
 from rtaffect.sources.event_queue import EventQueue
+from rtaffect.sources.live import LiveSource
 from rtaffect.sources.stream_choice import differences
 
 logger = logging.getLogger(__name__)
@@ -37,15 +33,7 @@ RCVHWM = 64
 MAX_FRAMES = 8  # a message of more frames is not looked at
 
 
-class _QueuedSource(Source, Protocol):
-    """A live source into whose queue others may put their events."""
-
-    @property
-    def queue(self) -> EventQueue:
-        """Where its events go."""
-
-
-class VolumeSource:
+class VolumeSource(LiveSource):
     """Volumes of the scanner process, see `rtaffect.core.streams.Source`.
 
     Stamps are on this machine's clock, which is the runtime's: the offset is 0. A sender that is
@@ -55,7 +43,7 @@ class VolumeSource:
     ----------
     address : str
         Where the scanner process publishes: loopback or ipc.
-    beside : LslSource or FieldTripSource or None
+    beside : LiveSource or None
         An open source of other streams: their events and the volumes then are one sequence, and
         this source closes that one. None for volumes alone.
     tick_s : float
@@ -72,7 +60,7 @@ class VolumeSource:
         self,
         address: str,
         *,
-        beside: _QueuedSource | None = None,
+        beside: LiveSource | None = None,
         tick_s: float = 0.25,
         wait_s: float = 5.0,
         required: bool = True,
@@ -84,45 +72,18 @@ class VolumeSource:
                 f"or ipc, like tcp://127.0.0.1:5578, got {address!r}."
             )
             raise StreamError(msg)
+        super().__init__(EventQueue(clock, tick_s=tick_s) if beside is None else beside.queue)
+        if beside is not None:
+            self._infos.update(beside.infos)
+            self._notes.extend(beside.notes)
         self._address = address
         self._beside = beside
         self._wait_s = wait_s
         self._required = required
-        self._queue = EventQueue(clock, tick_s=tick_s) if beside is None else beside.queue
-        self._infos: dict[str, StreamInfo] = {} if beside is None else dict(beside.infos)
-        self._notes: list[str] = list(getattr(beside, "notes", ()))
         self._newest: tuple[str, int, float] | None = None
         self._refused = ""
-        self._is_open = False
 
-    @property
-    def infos(self) -> Mapping[str, StreamInfo]:
-        """The streams, by modality; volumes that are not required may be absent."""
-        return MappingProxyType(self._infos)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What whoever runs the session should know of its streams."""
-        return tuple(self._notes)
-
-    @property
-    def n_waiting(self) -> int:
-        """How many events nobody has read yet."""
-        return self._queue.n_waiting
-
-    def open(self) -> Self:
-        """Find the scanner process and begin to receive.
-
-        Returns
-        -------
-        VolumeSource
-            This source.
-
-        Raises
-        ------
-        StreamError
-            If no scanner process answers and it is required.
-        """
+    def _begin(self) -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         socket = context.socket(zmq.SUB)
         try:
@@ -138,24 +99,12 @@ class VolumeSource:
             self._queue.run(partial(self._receive, socket, context, info), name="volumes")
         if self._beside is None:
             self._queue.run(self._queue.tick, name="ticks")
-        self._is_open = True
-        return self
-
-    def events(self) -> Iterator[Event]:
-        """Yield everything that arrives, in order of arrival, until `close`."""
-        return self._queue.events()
 
     def close(self) -> None:
         """End `events` and disconnect."""
-        self._queue.close()
+        super().close()
         if self._beside is not None:
             self._beside.close()
-
-    def __enter__(self) -> Self:
-        return self if self._is_open else self.open()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def _find(self, socket: "zmq.Socket[bytes]") -> StreamInfo | None:
         """Connect, and return what the sender says of its volumes; None if nobody is there."""
@@ -243,10 +192,6 @@ class VolumeSource:
         except ScannerError as error:
             logger.warning("what came from %s is not used: %s", self._address, error)
             return None
-
-    def _note(self, text: str) -> None:
-        logger.info("%s", text)
-        self._notes.append(text)
 
     def _tell(self, state: StreamState, detail: str) -> None:
         logger.info("%s %s: %s", VOLUME_MODALITY, state.value, detail)

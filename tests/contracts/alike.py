@@ -8,7 +8,7 @@ import rtaffect
 
 
 def classes_like(protocol: type) -> set[type]:
-    """Return the runtime's public classes that have every method of a protocol."""
+    """Return the runtime's public, concrete classes that have every method of a protocol."""
     asked = {name for name in vars(protocol) if not name.startswith("_")}
     modules = [
         importlib.import_module(module.name)
@@ -21,6 +21,7 @@ def classes_like(protocol: type) -> set[type]:
         for name, found in inspect.getmembers(module, inspect.isclass)
         if found.__module__ == module.__name__
         and not name.startswith("_")
+        and not inspect.isabstract(found)
         and found is not protocol
         and asked <= set(dir(found))
     }

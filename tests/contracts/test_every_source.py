@@ -45,6 +45,7 @@ SOURCES = Path(__file__).parents[2] / "rtaffect" / "sources"
 HELPERS = {
     "__init__": "no source",
     "event_queue": "the queue of the live sources",
+    "live": "what live sources share",
     "lsl_inlet": "pylsl's edge, of lsl.py",
     "stream_choice": "which stream is meant",
     "offered": "what can be chosen",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zmq
 
-from rtaffect.core.clock import ManualClock, monotonic
+from rtaffect.core.clock import monotonic
 from rtaffect.core.errors import PublishError, StreamError
 from rtaffect.core.streams import (
     Chunk,
@@ -28,6 +28,7 @@ from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.volumes import volume_stream_info
 from rtaffect.sources import volumes as sources_volumes
 from rtaffect.sources.event_queue import EventQueue
+from rtaffect.sources.live import LiveSource
 from rtaffect.sources.volumes import VolumeSource
 
 pytestmark = pytest.mark.integration
@@ -184,34 +185,31 @@ def test_a_sender_that_comes_back_with_another_tr_is_refused(tmp_path: Path) -> 
     source.close()
 
 
-class Eeg:
-    """Another live source that has a queue."""
+class Eeg(LiveSource):
+    """Another live source."""
 
     def __init__(self) -> None:
-        self.queue = EventQueue(ManualClock(50.0), tick_s=0.25)
-        self.infos = {"eeg": StreamInfo(modality="eeg", name="e", stype="EEG",
-                                        ch_names=("Cz",), sfreq=100.0)}  # fmt: skip
-        self.closed = False
+        super().__init__(EventQueue(monotonic, tick_s=0.25))
+        self._note("eeg: hangs on a thread.")
 
-    def close(self) -> None:
-        self.closed = True
-        self.queue.close()
+    def _begin(self) -> None:
+        self._infos["eeg"] = StreamInfo(
+            modality="eeg", name="e", stype="EEG", ch_names=("Cz",), sfreq=100.0
+        )
 
 
 def test_volumes_and_other_streams_are_one_sequence() -> None:
-    eeg = Eeg()
-    with sender() as one:
-        source = VolumeSource(one.address, beside=eeg, wait_s=3.0)  # type: ignore[arg-type]
-        eeg.queue.clock = monotonic
-        with source:
-            assert set(source.infos) == {"eeg", "volume"}
-            events = source.events()
-            eeg.queue.put(lambda t: Chunk("eeg", np.zeros((1, 1)), np.zeros(1), t))
-            one.send(volume(0))
-            got = [next(e for e in events if isinstance(e, Chunk)) for _ in range(2)]
-            assert {chunk.modality for chunk in got} == {"eeg", "volume"}
-            assert got[0].t_received <= got[1].t_received
-    assert eeg.closed
+    eeg = Eeg().open()
+    with sender() as one, VolumeSource(one.address, beside=eeg, wait_s=3.0) as source:
+        assert set(source.infos) == {"eeg", "volume"}
+        assert source.notes == eeg.notes
+        events = source.events()
+        eeg.queue.put(lambda t: Chunk("eeg", np.zeros((1, 1)), np.zeros(1), t))
+        one.send(volume(0))
+        got = [next(e for e in events if isinstance(e, Chunk)) for _ in range(2)]
+        assert {chunk.modality for chunk in got} == {"eeg", "volume"}
+        assert got[0].t_received <= got[1].t_received
+    assert eeg.queue.closed.is_set()
 
 
 def test_without_a_scanner_process_it_says_what_to_start() -> None:
