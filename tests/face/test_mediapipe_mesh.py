@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def face(x: float, width: float, n_points: int = 478) -> Face:
 class Mesh:
     """Says what it is told to, picture by picture; its first picture is the warm-up."""
 
-    said: list[list[Face]] = []
+    said: ClassVar[list[list[Face]]] = []
 
     def __init__(self, *, refine_landmarks: bool, max_num_faces: int) -> None:
         assert refine_landmarks
@@ -83,7 +84,7 @@ def test_a_face_without_irises_is_refused(
     mediapipe: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Mesh, "said", [[face(0.5, 0.2, n_points=468)]])
-    with pytest.raises(FaceError, match="must have 478 points .* got 468"):
+    with pytest.raises(FaceError, match=r"must have 478 points .* got 468"):
         open_landmarker("mediapipe").find(IMAGE)
 
 
