@@ -38,7 +38,7 @@ class _AcquiredSettings(Settings):
     every : int
         Of how many windows one is trained and tested on.
     lag_s, max_gap_s, new_run_s, n_settle, variance_floor, clip, min_coverage
-        See `rtaffect.core.spec.RoiSpec`.
+        See `rtaffect.core.spec.ScanSpec`.
     normalise : {"running", "none", "whole_run_z", "whole_trial_minmax"}
         ``"running"`` is causal, as the runtime does it. ``"whole_run_z"`` and
         ``"whole_trial_minmax"`` are what papers do, with frames that come after the window: runs
@@ -65,9 +65,19 @@ class _AcquiredSettings(Settings):
     stale_s: float = Field(default=10.0, gt=0)
 
     @property
+    def by_frame(self) -> bool:
+        """Every frame closes one."""
+        return True
+
+    @property
     def face(self) -> bool:
         """There is none in a scanner's head coil."""
         return False
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Modalities that the model can do without: none."""
+        return frozenset()
 
     @property
     def bands_hz(self) -> Mapping[str, tuple[float, float]]:

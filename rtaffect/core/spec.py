@@ -195,15 +195,13 @@ class CleaningSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoiSpec:
-    """Frames of fMRI, one mean a region of interest, as the model wants them.
+class ScanSpec:
+    """What frames of a scanner have in common, be they means of regions or volumes.
 
     A window ends at a frame. Its samples lie ``1 / sfreq`` apart, the last one at that frame.
 
     Parameters
     ----------
-    ch_names : tuple of str
-        Regions in the model's order.
     unit : str
         "" as what is left after normalising has none.
     sfreq : float
@@ -217,38 +215,50 @@ class RoiSpec:
         A longer silence (in stamps) begins a new run: cleaning and normalising start anew.
     lag_s : float
         How long the BOLD signal follows what people feel: an answer speaks of so much earlier.
-    cleaning : CleaningSpec or None
-        Done by the runtime unless the stream's description says that its sender did it.
     normalise : {"running", "none"}
         ``"running"``: mean and variance of the run's frames up to and including this one.
     n_settle : int
         Frames at the start of a run that count as warm-up and are shown to the model as 0.
     variance_floor, clip : float
         Least variance that is divided by; largest absolute value after normalising.
-    max_missing : float
-        Share of the regions that may be missing from a frame, else the frame is.
     min_coverage : float
         Share of the window's values that must be there and settled, else the modality is missing.
     optional : bool
         The model answers without this modality.
     """
 
-    kind: Literal["roi"] = "roi"
-    ch_names: tuple[str, ...]
     unit: str = ""
     sfreq: float = 0.5
     take: Literal["seconds", "frames"] = "seconds"
     max_gap_s: float = 5.0
     new_run_s: float = 30.0
     lag_s: float = 6.0
-    cleaning: CleaningSpec | None = None
     normalise: Literal["running", "none"] = "running"
     n_settle: int = 8
     variance_floor: float = 0.01
     clip: float = 4.0
-    max_missing: float = 0.1
     min_coverage: float = 0.5
     optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoiSpec(ScanSpec):
+    """Frames of fMRI, one mean a region of interest, as the model wants them.
+
+    Parameters
+    ----------
+    ch_names : tuple of str
+        Regions in the model's order.
+    cleaning : CleaningSpec or None
+        Done by the runtime unless the stream's description says that its sender did it.
+    max_missing : float
+        Share of the regions that may be missing from a frame, else the frame is.
+    """
+
+    kind: Literal["roi"] = "roi"
+    ch_names: tuple[str, ...]
+    cleaning: CleaningSpec | None = None
+    max_missing: float = 0.1
 
     @property
     def row_names(self) -> tuple[str, ...]:
@@ -262,7 +272,7 @@ class RoiSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeSpec:
+class VolumeSpec(ScanSpec):
     """Whole volumes of fMRI, as the model wants them: voxels are rows, in C order of `shape`.
 
     Parameters
@@ -272,30 +282,13 @@ class VolumeSpec:
     affine : tuple of tuple of float or None
         Voxel to world (mm, 4 x 4) of that grid. None fits the grid to each stream's own field of
         view, which needs no registration and knows no anatomy.
-    sfreq, take, max_gap_s, new_run_s, lag_s, normalise, n_settle, variance_floor, clip
-        As of `RoiSpec`.
-    min_coverage : float
-        As of `RoiSpec`.
-    optional : bool
-        The model answers without this modality.
     """
 
     kind: Literal["volume"] = "volume"
     shape: tuple[int, int, int]
     affine: tuple[tuple[float, float, float, float], ...] | None = None
     ch_names: tuple[str, ...] = ()
-    unit: str = ""
-    sfreq: float = 0.5
     take: Literal["seconds", "frames"] = "frames"
-    max_gap_s: float = 5.0
-    new_run_s: float = 30.0
-    lag_s: float = 6.0
-    normalise: Literal["running", "none"] = "running"
-    n_settle: int = 8
-    variance_floor: float = 0.01
-    clip: float = 4.0
-    min_coverage: float = 0.5
-    optional: bool = False
 
     @property
     def row_names(self) -> tuple[str, ...]:
@@ -351,6 +344,6 @@ class WindowSpec:
     def lag_s(self) -> float:
         """How much earlier than its window an answer speaks of, in seconds."""
         return max(
-            (s.lag_s for s in self.modalities.values() if isinstance(s, RoiSpec | VolumeSpec)),
+            (s.lag_s for s in self.modalities.values() if isinstance(s, ScanSpec)),
             default=0.0,
         )
