@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from face_child import keep, kept, read_clip, rgb_of
+from face_child import keep, kept, picture_of, read_clip, rgb_of
 from shared import machine, p50_p99, peer_python, say, started, table
 
 from rtaffect.face.backends import open_landmarker
@@ -82,7 +82,7 @@ def free(clip: Path, backends: Sequence[str], seconds: str) -> str:
     if peer is not None:
         say("mediapipe, free ...")
         pictures = clip.with_suffix(".npy")
-        np.save(pictures, np.stack(rgb_of(kept(clip))))
+        np.save(pictures, np.stack(rgb_of([picture_of(file) for file in kept(clip)])))
         told = child(CHILD.with_name("peer_mediapipe.py"), pictures, seconds, python=peer)
         rows.append(("mediapipe 0.10.21, mesh alone", *speed(told)))
     return table(("as fast as it goes", "fps", "ms p50 / p99"), rows)
@@ -99,7 +99,7 @@ def main() -> None:
     seconds = str(args.seconds)
     print(f"{machine()}; one core; 640 x 480\n")
     with tempfile.TemporaryDirectory() as scratch:
-        clip = Path(scratch) / "clip.npz"
+        clip = Path(scratch) / "clip"
         keep(read_clip(args.clip), clip)
         print(paced(clip, args.backends, seconds))
         print("\n" + free(clip, args.backends, seconds))

@@ -23,10 +23,10 @@ SFREQ, WIDTH, HEIGHT = 30.0, 640, 480
 
 
 class LoopedClip:
-    """Pictures round and round, compressed as a camera sends them (MJPG)."""
+    """Pictures round and round, compressed as a camera sends them (MJPG), one in memory."""
 
-    def __init__(self, pictures: Sequence[npt.NDArray[np.uint8]], n: int) -> None:
-        self._pictures, self._n, self._at = pictures, n, -1
+    def __init__(self, files: Sequence[Path], n: int) -> None:
+        self._files, self._n, self._at = files, n, -1
 
     def grab(self) -> bool:
         """Go on by one picture."""
@@ -35,7 +35,7 @@ class LoopedClip:
 
     def retrieve(self) -> tuple[bool, npt.NDArray[np.uint8]]:
         """Decode it."""
-        return True, decoded(self._pictures[self._at % len(self._pictures)])
+        return True, decoded(picture_of(self._files[self._at % len(self._files)]))
 
     def release(self) -> None:
         """Nothing to let go."""
@@ -61,15 +61,21 @@ def read_clip(path: Path) -> list[npt.NDArray[np.uint8]]:
     return pictures
 
 
-def keep(pictures: Sequence[npt.NDArray[np.uint8]], path: Path) -> None:
+def keep(pictures: Sequence[npt.NDArray[np.uint8]], folder: Path) -> None:
     """Write compressed pictures, so that who is measured need not load what reads videos."""
-    np.savez(path, bytes=np.concatenate(pictures), ends=np.cumsum([len(p) for p in pictures]))
+    folder.mkdir()
+    for i, picture in enumerate(pictures):
+        picture.tofile(folder / f"{i:05d}.jpg")
 
 
-def kept(path: Path) -> list[npt.NDArray[np.uint8]]:
-    """Return what `keep` wrote."""
-    with np.load(path) as file:
-        return np.split(file["bytes"], file["ends"][:-1])
+def kept(folder: Path) -> list[Path]:
+    """Return the files that `keep` wrote."""
+    return sorted(folder.glob("*.jpg"))
+
+
+def picture_of(file: Path) -> npt.NDArray[np.uint8]:
+    """Return a file's picture, still compressed."""
+    return np.fromfile(file, dtype=np.uint8)
 
 
 def rgb_of(pictures: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
@@ -77,16 +83,16 @@ def rgb_of(pictures: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uin
     return [np.ascontiguousarray(decoded(picture)[:, :, ::-1]) for picture in pictures]
 
 
-def paced(file: Path, backend: str, seconds: float) -> None:
+def paced(folder: Path, backend: str, seconds: float) -> None:
     """Run the face process at 30 pictures a second and print what it took, as JSON."""
     one_core()
-    pictures = kept(file)
+    files = kept(folder)
     extractor = Extractor(open_landmarker(backend))
     for i in range(15):  # libraries make up their minds in the first calls
-        extractor.extract(rgb_of([pictures[i % len(pictures)]])[0], i / SFREQ)
+        extractor.extract(rgb_of([picture_of(files[i % len(files)])])[0], i / SFREQ)
     process = psutil.Process()
     n = round(seconds * SFREQ)
-    grabber = Grabber(lambda: PacedFile(LoopedClip(pictures, n), SFREQ), clock=local_clock)
+    grabber = Grabber(lambda: PacedFile(LoopedClip(files, n), SFREQ), clock=local_clock)
     info = describe(name="bench", source_id="bench-face", sfreq=SFREQ, backend=backend)
     face = FaceProcess(grabber, extractor, info, clock=local_clock)
     cpu_0, t_0 = sum(process.cpu_times()[:2]), time.perf_counter()
@@ -106,10 +112,10 @@ def paced(file: Path, backend: str, seconds: float) -> None:
     print(json.dumps(told), flush=True)
 
 
-def free(file: Path, backend: str, seconds: float) -> None:
+def free(folder: Path, backend: str, seconds: float) -> None:
     """Extract as fast as it goes and print frames a second and the time of each, as JSON."""
     one_core()
-    pictures = rgb_of(kept(file))
+    pictures = rgb_of([picture_of(file) for file in kept(folder)])
     extractor = Extractor(open_landmarker(backend))
     for i in range(15):
         extractor.extract(pictures[i % len(pictures)], i / SFREQ)
