@@ -36,9 +36,10 @@ def montage_error(
     if windows.closes != GRID:
         asked = windows.modalities[windows.closes].row_names
         return _region_error(where, asked, labels.get(windows.closes, ()), dataset, error)
-    return _electrode_error(
-        where, windows.modalities["eeg"].ch_names, labels["eeg"], dataset, error
-    )
+    eeg = windows.modalities.get("eeg")
+    if eeg is None:  # of a face the runtime says all there is to say
+        return DataError(f"{where}: {error}")
+    return _electrode_error(where, eeg.ch_names, labels["eeg"], dataset, error)
 
 
 def _region_error(

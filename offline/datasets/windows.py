@@ -10,7 +10,7 @@ import numpy.typing as npt
 from offline.datasets.contract import Course, Floats, Ints, Recording
 from offline.datasets.scaling import ScaledSource, Scaling
 from offline.errors import DataError
-from rtaffect.core.spec import GRID, WindowSpec
+from rtaffect.core.spec import GRID, FrameSpec, WindowSpec
 from rtaffect.core.streams import Source
 from rtaffect.core.window import Window
 from rtaffect.decode.inputs import encoder_inputs
@@ -62,8 +62,16 @@ class RecordedWindows:
 
 
 def input_names(spec: WindowSpec) -> tuple[str, ...]:
-    """Return the encoder's inputs: every modality, and a mask for each that may be missing."""
-    masks = [f"{modality}_mask" for modality, wanted in spec.modalities.items() if wanted.optional]
+    """Return the encoder's inputs: every modality, and a mask of what may be missing from it.
+
+    That is of modalities that a model can do without, and of faces, which trackers lose for a
+    moment.
+    """
+    masks = [
+        f"{modality}_mask"
+        for modality, wanted in spec.modalities.items()
+        if wanted.optional or isinstance(wanted, FrameSpec)
+    ]
     return (*spec.modalities, *masks)
 
 

@@ -146,10 +146,16 @@ def band_features(
     Raises
     ------
     ConfigError
-        The windows have no filter bank where one is needed, or one where none may be.
+        The windows hold no EEG, no filter bank where one is needed, or one where none may be.
     """
-    eeg = windows.modalities["eeg"]
-    bank = dict(eeg.bands_hz) if isinstance(eeg, SignalSpec) else {}
+    eeg = windows.modalities.get("eeg")
+    if not isinstance(eeg, SignalSpec):
+        msg = (
+            "This model needs windows of EEG (windows.montage), and they hold "
+            f"{', '.join(windows.modalities)}: set them in the recipe."
+        )
+        raise ConfigError(msg)
+    bank = dict(eeg.bands_hz)
     if (source == "filter_bank") != bool(bank):
         msg = (
             f"A model with `features: {source}` needs windows "

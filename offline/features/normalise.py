@@ -132,3 +132,20 @@ def masked_mean(frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     count = mask.sum(dim=1)  # (b,)
     total = (frames * mask.unsqueeze(1)).sum(dim=2)  # (b, F)
     return total / count.clamp_min(1.0).unsqueeze(1), (count > 0).to(frames.dtype)
+
+
+def masked_spread(frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and (population) standard deviation over valid frames; zeros without any.
+
+    Parameters
+    ----------
+    frames, mask
+        See `masked_mean`.
+
+    Returns
+    -------
+    means, deviations : Tensor, shape (batch, n_face)
+    """
+    means, _ = masked_mean(frames, mask)
+    variance, _ = masked_mean((frames - means.unsqueeze(2)).square(), mask)
+    return means, variance.sqrt()

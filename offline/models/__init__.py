@@ -8,6 +8,7 @@ from offline.models.asb import ASBSettings
 from offline.models.cnn3d import CNN3DSettings
 from offline.models.contract import NetworkSettings
 from offline.models.dgcnn import DGCNNSettings
+from offline.models.face_linear import FaceLinearSettings
 from offline.models.mtcnn import MTCNNSettings
 from offline.models.prior_dfcn import PriorDFCNSettings
 from offline.models.roi_linear import RoiLinearSettings
@@ -23,6 +24,7 @@ AnySettings = (
     | CNN3DSettings
     | SharedResponseSettings
     | RoiLinearSettings
+    | FaceLinearSettings
 )  # fmt: skip
 """A new network is one file here and one line above."""
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from rtaffect.core.errors import ConfigError
-from rtaffect.core.spec import RoiSpec, VolumeSpec, WindowSpec
+from rtaffect.core.spec import FrameSpec, RoiSpec, SignalSpec, VolumeSpec, WindowSpec
 
 Features = dict[str, Tensor]
 """By name, each of shape (n_windows, ...)."""
@@ -51,8 +51,31 @@ class Shapes:
 
     @property
     def sfreq(self) -> float:
-        """Rate of the EEG in Hz."""
-        return self.windows.modalities["eeg"].sfreq
+        """Rate of the EEG in Hz.
+
+        Raises
+        ------
+        ConfigError
+            The windows hold none.
+        """
+        found = self.windows.modalities.get("eeg")
+        if not isinstance(found, SignalSpec):
+            raise ConfigError(_lacks("EEG (windows.montage)", self.windows))
+        return found.sfreq
+
+    @property
+    def face(self) -> FrameSpec:
+        """Facial features that are there in every window.
+
+        Raises
+        ------
+        ConfigError
+            The windows hold none, or may lack them.
+        """
+        found = self.windows.modalities.get("face")
+        if not isinstance(found, FrameSpec) or found.optional:
+            raise ConfigError(_lacks("a face alone (windows.kind: face)", self.windows))
+        return found
 
     @property
     def roi(self) -> RoiSpec:

@@ -222,6 +222,20 @@ def _cases() -> dict[str, Case]:
                 x["mask"].any(axis=1).astype(float),
             ),
         ),
+        "means and deviations of valid frames": Case(
+            file="normalise",
+            module=Plain(normalise.masked_spread),
+            inputs={"frames": 3 + _random(N, 29, 20, seed=2), "mask": mask},
+            reference=lambda x: tuple(
+                np.stack(
+                    [
+                        of(f[:, m > 0], axis=1) if m.any() else np.zeros(29)
+                        for f, m in zip(x["frames"].astype(np.float64), x["mask"], strict=True)
+                    ]
+                )
+                for of in (np.mean, np.std)
+            ),
+        ),
         "prior": Case(
             file="prior",
             module=prior,

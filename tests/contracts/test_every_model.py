@@ -38,6 +38,7 @@ BANKED = WindowSpec(
     hop_s=0.5,
     modalities={"eeg": SignalSpec(ch_names=EEG_15, bands_hz=FOUR_BANDS_HZ)},
 )
+FACE = WindowSpec(modalities={"face": FrameSpec(ch_names=FACE_FEATURES, optional=False)})
 REGIONS = WindowSpec(
     window_s=24.0,
     hop_s=2.0,
@@ -142,6 +143,12 @@ VARIANTS = {
         settings={"mean_s": 0, "answer": {"solver": "ridge", "penalty": 0.1}},
         windows=REGIONS,
     ),
+    "face": Variant(kind="face_linear", windows=FACE, exports=True),
+    "face, ordered arousal": Variant(
+        kind="face_linear",
+        settings={"answers": {"arousal": {"solver": "ordinal", "penalty": 0.01}}},
+        windows=FACE,
+    ),
 }
 EXPORTED = [name for name, variant in VARIANTS.items() if variant.exports]
 
@@ -152,7 +159,7 @@ def windows_of(spec: WindowSpec, n_sequences: int, *, seed: int = 0) -> dict[str
     labels = {name: x.repeat_interleave(T) for name, x in labels_of(n_sequences).items()}
     n = n_sequences * T
     if "eeg" not in spec.modalities:
-        return _scans_of(spec, labels, n, generator)
+        return _alone(spec, labels, n, generator)
     eeg = spec.modalities["eeg"]
     assert isinstance(eeg, SignalSpec)
     n_times = round(spec.window_s * eeg.sfreq)
@@ -172,7 +179,7 @@ def windows_of(spec: WindowSpec, n_sequences: int, *, seed: int = 0) -> dict[str
     return inputs
 
 
-def _scans_of(
+def _alone(
     spec: WindowSpec, labels: Mapping[str, Tensor], n: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """Return frames whose first rows are high with valence, the last with arousal."""
@@ -181,7 +188,10 @@ def _scans_of(
     third = wanted.n_rows // 3
     data[:, :third] += 2 * labels["valence"][:, None, None]
     data[:, -third:] += 2 * labels["arousal"][:, None, None]
-    return {name: data}
+    if name != "face":
+        return {name: data}
+    mask = (torch.rand(n, data.shape[2], generator=generator) > 0.3).float()
+    return {"face": data * mask[:, None], "face_mask": mask}
 
 
 def labels_of(n_sequences: int) -> dict[str, Tensor]:
@@ -374,7 +384,9 @@ def test_without_a_modality_is_as_if_it_had_been_missing(name: str) -> None:
     same = network.without("face", dict(features), nobody)
     assert all(torch.equal(same[key], x) for key, x in features.items())
     inputs = windows_of(variant.windows, 8)
-    faceless = inputs | {key: 0 * x for key, x in inputs.items() if key.startswith("face")}
+    face = variant.windows.modalities.get("face")
+    can_lack = [key for key in inputs if key.startswith("face") and face and face.optional]
+    faceless = inputs | {key: 0 * inputs[key] for key in can_lack}
     expected = network(features_of(network, faceless), T)
     got = network(network.without("face", dict(features), everybody), T)
     assert all(torch.allclose(expected[key], got[key], atol=1e-6) for key in expected)
