@@ -160,14 +160,13 @@ class Recipe(_Settings):
         if self.model.kind == "prior_dfcn" and self.model.prior and not self.windows.face:
             msg = "model.prior needs a face: set windows.face: true, or model.prior: false"
             raise ValueError(msg)
-        unknown = set(self.training.modality_dropout) - ({"face"} if self.windows.face else set())
-        if unknown:
+        if unknown := set(self.training.modality_dropout) - self.windows.optional:
             msg = f"training.modality_dropout must name optional modalities, got {sorted(unknown)}"
             raise ValueError(msg)
         if any(not 0 <= share <= 1 for share in self.training.modality_dropout.values()):
             msg = "training.modality_dropout must hold shares from 0 to 1"
             raise ValueError(msg)
-        if not isinstance(self.windows, WindowSettings) and self.sequences.t_max > 1:
+        if self.windows.by_frame and self.sequences.t_max > 1:
             msg = (
                 "windows that frames close overlap, so an answer rests on one: sequences.t_max "
                 f"must be 1, got {self.sequences.t_max} (windows.window_s makes it look back)"

@@ -246,7 +246,7 @@ def _windowless(parts: list[SubjectFeatures], windows: AnyWindowSettings) -> Ite
             "recording's own time (windows.train_hop_s) and must lie in the trial whole, without "
             "a gap."
         )
-        if windows.kind != "eeg":
+        if windows.by_frame:
             how = (
                 f"A window of {windows.window_s:g} s ends at a frame, and what it speaks of must "
                 "lie in the trial whole (windows.lag_s), without a gap."

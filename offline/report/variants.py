@@ -19,8 +19,9 @@ _MODELS = {
     "asb": "ASB",
     "cnn3d": "3D-CNN",
     "roi_linear": "linear reference",
+    "face_linear": "linear reference",
 }
-_ACQUIRED = {"roi": "ROI frames of fMRI", "volume": "volumes of fMRI"}
+_ALONE = {"roi": "ROI frames of fMRI", "volume": "volumes of fMRI", "face": "faces"}
 _NO_MATTER = ("name", "bundle")
 """Settings that no number depends on."""
 _MOST_NAMES = 8
@@ -52,8 +53,8 @@ def sees_face(recipe: Mapping[str, Any]) -> bool:
 def seen_in_words(study: Study) -> str:
     """Return which of the data set's modalities were used."""
     kinds = {variant.recipe["windows"].get("kind") for variant in study.variants if variant.recipe}
-    if acquired := sorted(_ACQUIRED[kind] for kind in kinds & set(_ACQUIRED)):
-        return " and ".join(acquired)
+    if alone := sorted(_ALONE[kind] for kind in kinds & set(_ALONE)):
+        return " and ".join(alone)
     faces = [sees_face(variant.recipe) for variant in study.variants if variant.recipe]
     if not any(faces):
         return "EEG"
@@ -112,6 +113,8 @@ def _montage(windows: Mapping[str, Any]) -> str:
     if windows.get("kind") == "volume":
         sides = " x ".join(str(side) for side in windows["shape"])
         return f"fMRI, volumes of {sides} voxels, lag {windows['lag_s']:g} s"
+    if windows.get("kind") == "face":
+        return "face"
     montage = windows["montage"]
     if isinstance(montage, str):
         words = f"EEG, {montage.rpartition('_')[2]} channels (`{montage}`)"

@@ -6,7 +6,9 @@ import pytest
 from offline.recipe import load_recipe, load_sweep
 from rtaffect.core.atlas import brainnetome
 from rtaffect.core.errors import ConfigError
+from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_15, EEG_32
+from rtaffect.core.spec import FrameSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -59,6 +61,33 @@ def test_a_face_is_optional_to_the_model_that_takes_it(tmp_path: Path) -> None:
     assert modalities["eeg"].ch_names == EEG_32
     assert modalities["face"].optional
     assert not modalities["eeg"].optional
+
+
+FACE_ALONE = MINIMAL.replace("{montage: EEG_15, face: false}", "{kind: face}").replace(
+    "{kind: prior_dfcn, prior: false}", "{kind: face_linear}"
+)
+
+
+def test_a_face_alone_is_needed_and_closes_on_the_grid(tmp_path: Path) -> None:
+    text = FACE_ALONE.replace(
+        "{kind: face}",
+        "{kind: face, window_s: 2, face_extractor: rtaffect, face_normalise: running}",
+    )
+    recipe = load_recipe(_write(tmp_path, text))
+    spec = recipe.windows.spec()
+    (face,) = spec.modalities.values()
+    assert (spec.closes, spec.window_s, spec.hop_s) == ("grid", 2.0, 0.25)
+    assert not face.optional
+    assert face == FrameSpec(
+        ch_names=FACE_FEATURES, extractor="rtaffect", normalise="running", optional=False
+    )
+    assert recipe.windows.model_dump()["kind"] == "face"  # or it would be read as EEG again
+
+
+def test_a_face_alone_cannot_be_dropped_out(tmp_path: Path) -> None:
+    text = FACE_ALONE.replace("model:", "training: {modality_dropout: {face: 0.1}}\nmodel:")
+    with pytest.raises(ConfigError, match="optional modalities"):
+        load_recipe(_write(tmp_path, text))
 
 
 def test_the_command_line_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
@@ -210,7 +239,7 @@ def test_the_seed_list_is_that_of_the_atlas_by_its_numbers(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("windows.kind=eye", "windows.kind must be one of eeg, roi, volume; got 'eye'"),
+        ("windows.kind=eye", "windows.kind must be one of eeg, face, roi, volume; got 'eye'"),
         ("windows.regions=amygdala", "must be dataset, seed_list or a list of names"),
         ("windows.regions=[a, a]", "names that differ"),
         ("sequences.t_max=2", "sequences.t_max must be 1"),
