@@ -1,7 +1,6 @@
 """Tables of ROI means, one row a frame, and one table of trials."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +10,11 @@ from pydantic import Field
 from offline.datasets.array_source import ArraySource
 from offline.datasets.contract import About, Floats
 from offline.datasets.frames import in_all, roi_source
+from offline.datasets.roi_files import frames_in, regions_in
 from offline.datasets.scans import Scans, described, events_in
 from offline.datasets.settings import LabelSettings, Settings
 from offline.errors import DataError
+from rtaffect.sources.roi_table import RoiTable
 
 ABOUT = About(
     kind="roi_table",
@@ -81,48 +82,29 @@ class _Tables:
     drop: tuple[str, ...]
 
     def span_s(self, path: Path) -> float:
-        return len(self._read(path)[1]) * self.tr_s
+        return float(self._stamps(self._read(path))[-1] + self.tr_s / 2)
 
     def ch_names(self, path: Path) -> tuple[str, ...]:
-        return tuple(name for name in _read_names(path) if name not in self.drop)
+        return regions_in(path, self.drop)
 
     def source(self, path: Path) -> ArraySource:
-        names, frames = self._read(path)
-        stamps = (np.arange(len(frames)) + 0.5) * self.tr_s
-        about = {"acquisition.tr_s": f"{self.tr_s:g}", "acquisition.time_reference": "mid"}
-        return roi_source(frames.T, stamps, name=path.name, ch_names=names, about=about)
+        table = self._read(path)
+        return roi_source(
+            table.data,
+            self._stamps(table),
+            name=path.name,
+            ch_names=table.ch_names,
+            about={**table.about, "acquisition.time_reference": "mid"},
+        )
 
-    def _read(self, path: Path) -> tuple[tuple[str, ...], Floats]:
-        """Return regions, and frames of shape (n_frames, n_regions); NaN where one is missing."""
-        header = _read_names(path)
-        keep = [number for number, name in enumerate(header) if name not in self.drop]
-        try:
-            frames = np.genfromtxt(
-                path, delimiter=_delimiter(path), skip_header=1, usecols=keep, ndmin=2
-            )
-        except ValueError as error:
-            msg = f"{path} must have {len(header)} numbers a line below the first: {error}"
-            raise DataError(msg) from error
-        if not len(frames) or not np.isfinite(frames).any():
+    def _stamps(self, table: RoiTable) -> Floats:
+        """Return when each frame was acquired, from the beginning of the first acquisition."""
+        first_s: float = table.stamps_s[0] - self.tr_s / 2
+        return table.stamps_s - first_s
+
+    def _read(self, path: Path) -> RoiTable:
+        table = frames_in(path, tr_s=self.tr_s, drop=self.drop)
+        if not np.isfinite(table.data).any():
             msg = f"{path} must hold a line of numbers for each frame below its first line."
             raise DataError(msg)
-        return tuple(header[number] for number in keep), frames
-
-
-@lru_cache(maxsize=256)
-def _read_names(path: Path) -> tuple[str, ...]:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            line = file.readline()
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {error}."
-        raise DataError(msg) from error
-    names = tuple(name.strip().strip('"') for name in line.split(_delimiter(path)))
-    if not all(names) or len(set(names)) < len(names):
-        msg = f"{path} must name every column in its first line, and each differently."
-        raise DataError(msg)
-    return names
-
-
-def _delimiter(path: Path) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else ","
+        return table

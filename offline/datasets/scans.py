@@ -19,7 +19,7 @@ from rtaffect.core.streams import Source
 EVENTS = "events.tsv"
 """Name of the table in the folder, unless the settings name another."""
 
-_READER = 1  # of what a subject's numbers depend on: count up where this reader changes them
+_READER = 2  # of what a subject's numbers depend on: count up where this reader changes them
 _COLUMNS = ("recording", "subject", "trial", "stimulus", "onset", "duration")
 
 

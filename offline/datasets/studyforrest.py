@@ -13,11 +13,11 @@ from offline.datasets.contract import About, Finding
 from offline.datasets.film_runs import FilmRun, FilmRuns, in_order
 from offline.datasets.frames import in_all, roi_source
 from offline.datasets.portrayed import PortrayedSettings
+from offline.datasets.roi_files import frames_in, regions_in
 from offline.datasets.studyforrest_labels import RUN_STARTS_S
 from offline.datasets.tables import read_table
 from offline.errors import DataError
-from rtaffect.core.errors import RecordingError
-from rtaffect.sources.roi_table import RoiTable, read_roi_table, region_names
+from rtaffect.sources.roi_table import RoiTable
 
 ABOUT = About(
     kind="studyforrest",
@@ -75,7 +75,7 @@ class StudyForrest(FilmRuns):
     @property
     def ch_names(self) -> tuple[str, ...]:
         """Regions that every run of everybody has."""
-        return in_all(_region_names(run.path) for run in self.runs())
+        return in_all(regions_in(run.path) for run in self.runs())
 
     @property
     def labels_path(self) -> Path:
@@ -92,7 +92,7 @@ class StudyForrest(FilmRuns):
 
     def remarks(self) -> Iterator[Finding]:
         """Say what was done to the frames, and which tables of events are not read."""
-        n_regions = [len(_region_names(run.path)) for run in self.runs()]
+        n_regions = [len(regions_in(run.path)) for run in self.runs()]
         yield Finding(
             is_error=False,
             where=str(self.settings.path),
@@ -144,25 +144,13 @@ def _find_runs(folder: Path) -> tuple[FilmRun, ...]:
 
 
 @lru_cache(maxsize=256)
-def _region_names(path: Path) -> tuple[str, ...]:
-    """Return the regions of a file, each called after its label: ``"shen-012"``."""
-    try:
-        return region_names(path)
-    except RecordingError as error:
-        raise DataError(str(error)) from error
-
-
-@lru_cache(maxsize=256)
 def _count_frames(path: Path) -> int:
     with path.open("rb") as file:
         return sum(1 for line in file if line.strip()) - 1
 
 
 def _read_frames(path: Path) -> RoiTable:
-    try:
-        table = read_roi_table(path)
-    except RecordingError as error:
-        raise DataError(str(error)) from error
+    table = frames_in(path)
     if not np.isfinite(table.data).all():
         n_missing = int((~np.isfinite(table.data)).sum())
         msg = f"{path} must hold finite numbers, got {n_missing} that are none."

@@ -7,8 +7,9 @@ apart. What a table cannot say, a file beside it can, see `rtaffect.sources.roi_
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,9 @@ def is_roi_table(path: Path, *, tr_s: float | None = None) -> bool:
     return timed and not OF_OTHERS & header
 
 
-def read_roi_table(path: Path, *, tr_s: float | None = None) -> RoiTable:
+def read_roi_table(
+    path: Path, *, tr_s: float | None = None, drop: Collection[str] = ()
+) -> RoiTable:
     """Read a table of ROI frames.
 
     Parameters
@@ -137,13 +140,15 @@ def read_roi_table(path: Path, *, tr_s: float | None = None) -> RoiTable:
         The table, of comma- or tab-separated values.
     tr_s : float, optional
         Repetition time in seconds; else the JSON file beside the table says it, or its times do.
+    drop : collection of str
+        Columns that are no regions.
 
     Raises
     ------
     RecordingError
         It is no such table, or its times are not known.
     """
-    header, rows = _read(path)
+    header, rows = _read(path, drop)
     told = declared(path, header)
     names = _names(path, header, told)
     is_region = np.array([name != TIME_COLUMN for name in header])
@@ -175,15 +180,22 @@ def read_roi_table(path: Path, *, tr_s: float | None = None) -> RoiTable:
     )
 
 
-def region_names(path: Path) -> tuple[str, ...]:
+def region_names(path: Path, *, drop: Collection[str] = ()) -> tuple[str, ...]:
     """Return the regions of a table, in the order of the columns, without reading its frames.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    drop : collection of str
+        Columns that are no regions.
 
     Raises
     ------
     RecordingError
         It names none, or one twice.
     """
-    header = _header(path)
+    header = [name for name in _header(path) if name not in drop]
     return _names(path, header, declared(path, header))
 
 
@@ -200,13 +212,14 @@ def _names(path: Path, header: list[str], told: Declared) -> tuple[str, ...]:
     return names
 
 
-def _read(path: Path) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """Return the first line, and the numbers below it, shape (n_frames, n_columns)."""
+def _read(path: Path, drop: Collection[str]) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Return what columns are called, and their numbers, shape (n_frames, n_columns)."""
     rows: list[list[float]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, delimiter=_delimiter(path))
             header = [name.strip() for name in next(reader, [])]
+            keep = [name not in drop for name in header]
             _check_size(path, len(header), 1)
             for line, cells in enumerate(reader, start=2):
                 if not cells:
@@ -217,7 +230,8 @@ def _read(path: Path) -> tuple[list[str], npt.NDArray[np.float64]]:
                         f"in the first line; got {len(cells)}."
                     )
                     raise RecordingError(msg)
-                rows.append([_number(cell, f"{path}, line {line}") for cell in cells])
+                where = f"{path}, line {line}"
+                rows.append([_number(cell, where) for cell in compress(cells, keep)])
                 _check_size(path, len(header), len(rows))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f"{path} cannot be read as a table of comma- or tab-separated values: {error}."
@@ -225,7 +239,7 @@ def _read(path: Path) -> tuple[list[str], npt.NDArray[np.float64]]:
     if not rows:
         msg = f"{path} must hold at least one frame below the line that names its regions."
         raise RecordingError(msg)
-    return header, np.array(rows)
+    return list(compress(header, keep)), np.array(rows)
 
 
 def _check_size(path: Path, n_columns: int, n_rows: int) -> None:

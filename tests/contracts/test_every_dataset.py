@@ -57,6 +57,7 @@ HELPERS = {
     "nifti_files": "of nifti_events and studyforrest_volumes",
     "npz": "of icbhi",
     "portrayed": "of studyforrest and studyforrest_volumes",
+    "roi_files": "of roi_table and studyforrest",
     "scaling": "what papers do to frames",
     "scans": "of roi_table and nifti_events",
     "simulated_people": "of simulated and simulated_scan",

@@ -44,6 +44,29 @@ def test_a_region_that_is_missing_is_no_number(tmp_path: Path) -> None:
     assert np.isnan(frames[1, 4])
 
 
+def test_columns_of_words_may_be_dropped_and_no_word_is_a_value(tmp_path: Path) -> None:
+    settings = roi_table.write_fake(tmp_path)
+    path = tmp_path / "anna.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},remark", *(f"{row},fine" for row in rows)]) + "\n")
+    with pytest.raises(DataError, match=r"anna.csv, line 2: a number, or n/a, .* 'fine'"):
+        chunks_of(settings.open(), "anna")
+    without = settings.model_copy(update={"drop": ("time", "remark")})
+    frames = np.concatenate([chunk.data for chunk in chunks_of(without.open(), "anna")], axis=1)
+    np.testing.assert_allclose(frames.T, roi_table.frames_of("anna"), atol=1e-7)
+
+
+def test_a_tables_own_times_count_from_its_first_acquisition(tmp_path: Path) -> None:
+    settings = roi_table.write_fake(tmp_path)
+    path = tmp_path / "anna.csv"
+    header, *rows = path.read_text().splitlines()
+    times = [100.0 + roi_table.TR_S * (n + 10 * (n > 40)) for n in range(len(rows))]  # a pause
+    timed = [f"{row},{t_s}" for row, t_s in zip(rows, times, strict=True)]
+    path.write_text("\n".join([f"{header},t_s", *timed]) + "\n")
+    stamps = np.concatenate([chunk.stamps_s for chunk in chunks_of(settings.open(), "anna")])
+    np.testing.assert_allclose(stamps, np.array(times) - 100.0 + roi_table.TR_S / 2)
+
+
 def test_means_of_regions_are_nilearns(tmp_path: Path) -> None:
     settings = nifti_events.write_fake(tmp_path)
     dataset = settings.open()
