@@ -28,9 +28,9 @@ def test_a_camera_that_is_not_there_is_named(face_models: None) -> None:
 
 def test_a_session_files_key_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "session.yaml"
-    path.write_text("face:\n  camera: {number: 0, tall: 480}\n")
+    path.write_text("face:\n  camera: {number: 0, weight: 480}\n")
     told = complaint("face", path)
-    assert "face.camera.tall is not a known key. Did you mean height?" in told
+    assert "face.camera.weight is not a known key. Did you mean height?" in told
 
 
 @pytest.mark.parametrize(
