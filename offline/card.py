@@ -12,7 +12,8 @@ from rtaffect.core.spec import (
     VolumeSpec,
     WindowSpec,
 )
-from rtaffect.manifest import DataSet, Metric, Rest, Slices, Target, Training
+from rtaffect.manifest import DataSet, Metric, Target, Training
+from rtaffect.manifest_graphs import Rest, Slices
 
 LEAKY = "[LEAKY]"
 """In the title of every bundle whose test set took part in training or selection."""

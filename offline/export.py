@@ -18,18 +18,9 @@ from rtaffect.bundle import Bundle, write_bundle
 from rtaffect.core.errors import BundleError
 from rtaffect.core.spec import WindowSpec
 from rtaffect.decode.baseline import MAX_WINDOWS
-from rtaffect.manifest import (
-    HAS_REST,
-    REST,
-    Graph,
-    Graphs,
-    Manifest,
-    Rest,
-    Slices,
-    Target,
-    Training,
-)
-from rtaffect.manifest import Tensor as TensorSpec
+from rtaffect.manifest import Manifest, Target, Training
+from rtaffect.manifest_graphs import HAS_REST, REST, Graph, Graphs, Rest, Slices
+from rtaffect.manifest_graphs import Tensor as TensorSpec
 
 MAX_BUNDLE_BYTES = 16_000_000
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from offline.models.contract import Network
 from rtaffect.core.errors import BundleError
 from rtaffect.decode.session import GraphRunner
-from rtaffect.manifest import HAS_REST, REST
+from rtaffect.manifest_graphs import HAS_REST, REST
 
 TOLERANCE = 1e-5
 """Largest difference allowed between torch and ONNX Runtime; of an output with numbers beyond 1, as

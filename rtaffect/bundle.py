@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from rtaffect.core.errors import BundleError, MontageError, UnitError
 from rtaffect.core.spec import FrameSpec, ModalitySpec, RoiSpec, SignalSpec, VolumeSpec
 from rtaffect.core.streams import StreamInfo
-from rtaffect.manifest import SCHEMA_VERSION, Graph, Manifest, explain
+from rtaffect.manifest import SCHEMA_VERSION, Manifest, explain
+from rtaffect.manifest_graphs import Graph
 from rtaffect.signal.acquired import tr_mismatch
 from rtaffect.signal.frame_readers import missing_regions
 from rtaffect.signal.montage import canonical_name, plan_montage

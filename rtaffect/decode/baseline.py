@@ -20,7 +20,7 @@ from rtaffect.core.errors import BaselineError
 from rtaffect.core.window import Flag, Window
 from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.decode.session import GraphRunner
-from rtaffect.manifest import REST, Rest
+from rtaffect.manifest_graphs import REST, Rest
 
 Array = npt.NDArray[np.float32]
 

@@ -18,7 +18,7 @@ from rtaffect.core.window import Flag, Window
 from rtaffect.decode.baseline import MODALITY, Baseline
 from rtaffect.decode.inputs import encoder_inputs
 from rtaffect.decode.session import GraphRunner
-from rtaffect.manifest import HAS_REST, REST
+from rtaffect.manifest_graphs import HAS_REST, REST
 
 Array = npt.NDArray[np.float32]
 

@@ -6,7 +6,8 @@ from offline.card import stamp_title, write_card
 from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.montages import EEG_15
 from rtaffect.core.spec import FrameSpec, SignalSpec, WindowSpec
-from rtaffect.manifest import DataSet, Metric, Rest, Slices, Target, Training
+from rtaffect.manifest import DataSet, Metric, Target, Training
+from rtaffect.manifest_graphs import Rest, Slices
 
 WINDOWS = WindowSpec(
     modalities={

@@ -15,7 +15,7 @@ from shared import LIVE_BUNDLE, machine, open_bundle, p50_p99, table, timed_ms
 from rtaffect.bundle import Bundle
 from rtaffect.core.errors import InferenceError
 from rtaffect.decode.session import GraphRunner
-from rtaffect.manifest import Graph
+from rtaffect.manifest_graphs import Graph
 
 Inputs = Mapping[str, npt.NDArray[np.float32]]
 
