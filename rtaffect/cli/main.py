@@ -70,7 +70,7 @@ app.add_typer(bundle.app, name="bundle", rich_help_panel=SET_UP)
 
 @app.callback()
 def program(version: Version = False, debug: Debug = False) -> None:
-    """Valence and arousal from EEG and face, while a session runs.
+    """Valence, arousal and emotions from EEG, face and fMRI, while a session runs.
 
     Lab Streaming Layer in, estimates over ZeroMQ out. Start here:
 
