@@ -18,6 +18,8 @@ bundles: .venv/dev.stamp  ## train the shipped models on simulated participants 
 	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg-face.study.json --out rtaffect/bundles --replace
 	$(BIN)/rtaffect-offline train configs/train/prior_dfcn_eeg.yaml
 	$(BIN)/rtaffect-offline export runs/prior-dfcn-eeg.study.json --out rtaffect/bundles --replace
+	$(BIN)/rtaffect-offline train configs/train/face_simulated.yaml
+	$(BIN)/rtaffect-offline export runs/face-simulated.study.json --out rtaffect/bundles --replace
 	$(BIN)/rtaffect-offline train configs/train/roi_simulated.yaml
 	$(BIN)/rtaffect-offline export runs/roi-simulated.study.json --out rtaffect/bundles --replace
 

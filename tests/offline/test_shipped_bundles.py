@@ -19,7 +19,8 @@ from rtaffect.simulate.participant import Participant
 from rtaffect.simulate.source import SimulatedSource
 from rtaffect.windows import check_spec, open_windows
 
-SIMULATED = ("prior-dfcn-eeg", "prior-dfcn-eeg-face")
+MONTAGES = {"prior-dfcn-eeg": EEG_15, "prior-dfcn-eeg-face": EEG_32, "face-simulated": ()}
+SIMULATED = tuple(MONTAGES)
 SCANNED = ("roi-simulated",)
 MEASURED = ("shared-response-roi",)
 
@@ -63,9 +64,12 @@ def test_its_graphs_hold_no_traces_of_the_machine_that_made_them(any_bundle: Bun
 
 def test_its_windows_are_ones_that_the_chain_makes(bundle: Bundle) -> None:
     check_spec(bundle.manifest.windows)
-    eeg = bundle.manifest.windows.modalities["eeg"].ch_names
-    assert eeg == (EEG_32 if bundle.manifest.name == "prior-dfcn-eeg-face" else EEG_15)
-    assert ("face" in bundle.manifest.windows.modalities) == (len(eeg) == 32)
+    modalities = bundle.manifest.windows.modalities
+    montage = MONTAGES[bundle.manifest.name]
+    assert ("eeg" in modalities) == bool(montage)
+    assert not montage or modalities["eeg"].ch_names == montage
+    assert ("face" in modalities) == (montage != EEG_15)
+    assert "face" not in modalities or modalities["face"].optional == bool(montage)
 
 
 def test_nobody_has_two_roles_and_the_reserved_are_in_none(of_nobody: Bundle) -> None:
@@ -112,6 +116,7 @@ def test_encoder_and_head_have_the_shapes_that_they_declare(any_bundle: Bundle) 
             name: rng.normal(size=[2 if n is None else n for n in tensor.shape]).astype(np.float32)
             for name, tensor in graph.inputs.items()
         }
+        inputs |= {k: (x > 0).astype(np.float32) for k, x in inputs.items() if k.endswith("_mask")}
         assert set(runner.inputs) == set(graph.inputs)
         assert set(runner.outputs) == set(graph.outputs)
         got = runner.run(inputs, tuple(graph.outputs))
@@ -129,7 +134,7 @@ def test_it_follows_a_participant_of_the_reserved_ones(bundle: Bundle) -> None:
         for window in open_windows(source, bundle.manifest.windows):
             estimate = decoder.decode(window).estimate
             if estimate.targets and window.t_start >= t_start:
-                assert ("eeg", Flag.SIMULATED) in estimate.flags
+                assert (next(iter(window.modalities)), Flag.SIMULATED) in estimate.flags
                 expected.append(estimate.targets["arousal"].expected)
                 middle = (window.t_start + window.t_end) / 2 - t_start
                 truth.append(float(person.course.at(middle)[1]))
