@@ -13,10 +13,11 @@ N_NAMED = 8
 
 
 def fitting_bundles(ch_names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the shipped bundles that make use of most channels.
+    """Return the shipped bundles that together hear every stream, the fewest that do.
 
-    Models that look at time in different ways do not compete: of those on the grid (EEG, face) the
-    best one is taken, and of those that wait for a scanner's frames the best one, too.
+    First comes the one that makes use of most channels, then the best of those that hear a stream
+    which those before do not. Where there is EEG a face has no model unless EEG has one: its
+    labels are likelier to be wrong than nobody wants it.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def fitting_bundles(ch_names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """
     from rtaffect.bundle import load_bundle, shipped_bundles
 
-    best: dict[str, tuple[int, str]] = {}
+    fits: list[tuple[bool, int, str, frozenset[str]]] = []
     lacks: list[str] = []
     for name, path in shipped_bundles().items():
         windows = load_bundle(path).manifest.windows
@@ -45,10 +46,15 @@ def fitting_bundles(ch_names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
             )
             lacks.append(f"  {name} lacks {wanted}")
             continue
-        present = [spec for modality, spec in windows.modalities.items() if modality in ch_names]
-        n_used = sum(len(spec.ch_names) for spec in present)
-        if windows.closes not in best or best[windows.closes][0] < n_used:
-            best[windows.closes] = (n_used, name)
+        hears = frozenset(windows.modalities).intersection(ch_names)
+        n_used = sum(len(windows.modalities[modality].ch_names) for modality in hears)
+        fits.append(("eeg" not in hears, -n_used, name, hears))
+    best: dict[str, frozenset[str]] = {}
+    for _, _, name, hears in sorted(fits):
+        heard = frozenset[str]().union(*best.values())
+        is_face_instead = hears == {"face"} and "eeg" in ch_names.keys() - heard
+        if hears - heard and not is_face_instead:
+            best[name] = hears
     if not best:
         at_hand = [f"  the {m} has {listed(names)}" for m, names in ch_names.items()]
         msg = "\n".join(
@@ -60,7 +66,7 @@ def fitting_bundles(ch_names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
             ]
         )
         raise BundleError(msg)
-    return tuple(name for _, name in best.values())
+    return tuple(sorted(best))
 
 
 def lacking(

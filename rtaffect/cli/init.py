@@ -51,10 +51,10 @@ def init(
         raise ConfigError(msg)
     found = discover(wait)
     chosen = {m: s for m, stype in STREAM_TYPES.items() if (s := _the_one(stype, found))}
-    if not {"eeg", "roi"} & set(chosen):
+    if not {"eeg", "face", "roi"} & set(chosen):
         there = "".join(f"\n  {stream}" for stream in found) or " none"
         msg = (
-            "A session needs a stream of type 'EEG', or of type 'fMRI'; "
+            "A session needs a stream of type 'EEG', 'Face' or 'fMRI'; "
             f"within {wait:g} s there was:{there}\n"
         )
         raise StreamError(msg + WHY_INVISIBLE)

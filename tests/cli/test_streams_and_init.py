@@ -11,8 +11,10 @@ from rtaffect.bundle import write_bundle
 from rtaffect.cli import choosing
 from rtaffect.cli.main import app
 from rtaffect.config import load_session
+from rtaffect.core.atlas import brainnetome
 from rtaffect.core.errors import BundleError
 from rtaffect.core.face_features import FACE_FEATURES
+from rtaffect.core.montages import EEG_15, EEG_32
 from rtaffect.sources.lsl_inlet import FoundStream
 from tests.tiny_bundle import CH_NAMES, FEATURES, tiny_manifest, write_tiny_bundle
 
@@ -116,7 +118,7 @@ def test_init_leaves_a_choice_to_people(network: list[FoundStream], tmp_path: Pa
 @pytest.mark.usefixtures("models")
 def test_init_needs_eeg_that_a_model_takes(network: list[FoundStream], tmp_path: Path) -> None:
     file = str(tmp_path / "s.yaml")
-    network += [stream("Face", "Cam")]
+    network += [stream("Markers", "Keys")]
     assert "needs a stream of type 'EEG'" in run(app, ["init", file]).stderr
     network += [stream("EEG", "Amp", ch_names=("Fz", "Cz", "Oz"))]
     assert "tiny lacks eeg: Pz" in run(app, ["init", file]).stderr
@@ -176,6 +178,27 @@ def test_the_model_that_fits_knows_other_spellings() -> None:
     assert choosing.fitting_bundles(both) == ("tiny",)
     with pytest.raises(BundleError, match="face: AU12_r"):
         choosing.fitting_bundles({"eeg": CH_NAMES, "face": FEATURES[:1]})
+
+
+@pytest.mark.parametrize(
+    ("at_hand", "expected"),
+    [
+        ({"face": FACE_FEATURES}, ("face-simulated",)),
+        ({"eeg": EEG_32, "face": FACE_FEATURES}, ("prior-dfcn-eeg-face",)),
+        ({"eeg": EEG_15, "face": FACE_FEATURES}, ("face-simulated", "prior-dfcn-eeg")),
+        ({"face": FACE_FEATURES, "roi": brainnetome().names}, ("face-simulated", "roi-simulated")),
+    ],
+    ids=["face", "EEG and face", "15 channels and a face", "face and fMRI"],
+)
+def test_of_the_shipped_models_the_fewest_are_taken_that_hear_everything(
+    at_hand: dict[str, tuple[str, ...]], expected: tuple[str, ...]
+) -> None:
+    assert choosing.fitting_bundles(at_hand) == expected
+
+
+def test_a_face_does_not_stand_in_for_eeg_with_wrong_labels() -> None:
+    with pytest.raises(BundleError, match="prior-dfcn-eeg lacks eeg: F3 Fz"):
+        choosing.fitting_bundles({"eeg": ("1", "2", "3"), "face": FACE_FEATURES})
 
 
 @pytest.mark.usefixtures("models")
