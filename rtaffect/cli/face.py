@@ -84,22 +84,16 @@ def face(
         # Not before everything is open: until then Ctrl-C ends the wait at once.
         open_things.enter_context(stopped_by_signals(stop))
         end_after(duration, stop, open_things)
-        line = ProcessLine("the first picture")
-        if not quiet:
-            line.start()
-        try:
-            process.run(stop, _Shown(line, quiet=quiet))
-        finally:
-            line.close()
+        with ProcessLine("the first picture", quiet=quiet) as line:
+            process.run(stop, _Shown(line))
     _tell_summary(process)
 
 
 class _Shown:
     """Shows where the process is; says once that somebody else is in the picture, too."""
 
-    def __init__(self, line: "ProcessLine", *, quiet: bool) -> None:
+    def __init__(self, line: "ProcessLine") -> None:
         self._line = line
-        self._quiet = quiet
         self._said = False
 
     def __call__(self, progress: "Progress") -> None:
@@ -109,8 +103,7 @@ class _Shown:
                 f"{progress.n_faces} faces are in the picture. The one that was largest when it "
                 "was found is followed; the others are only counted."
             )
-        if not self._quiet:
-            self._line.show(progress)
+        self._line.show(progress)
 
 
 def _set_up() -> None:

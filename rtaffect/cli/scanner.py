@@ -40,7 +40,7 @@ def scanner(
     from rtaffect.sources.lsl_inlet import local_clock
 
     settings = read_settings(session, ScannerFile).scanner
-    stop, line = threading.Event(), ProcessLine("the first volume")
+    stop, line = threading.Event(), ProcessLine("the first volume", quiet=quiet)
     with ExitStack() as open_things:
         source = open_things.enter_context(open_input(settings.input, local_clock))
         process = ScannerProcess(
@@ -55,12 +55,8 @@ def scanner(
         open_things.enter_context(stopped_by_signals(stop))
         line.tell(f"Ready: {_ways_out(settings)}. Ctrl-C ends.")
         end_after(duration, stop, open_things)
-        if not quiet:
-            line.start()
-        try:
-            process.run(stop, None if quiet else line.show)
-        finally:
-            line.close()
+        with line:
+            process.run(stop, line.show)
     _tell_summary(process)
 
 

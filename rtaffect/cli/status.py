@@ -89,10 +89,13 @@ class ProcessLine:
     ----------
     waits_for : str
         What it says before there is anything to show.
+    quiet : bool
+        Nothing is shown; what is told still is.
     """
 
-    def __init__(self, waits_for: str) -> None:
+    def __init__(self, waits_for: str, *, quiet: bool) -> None:
         self._console = Console(stderr=True, highlight=False)
+        self._is_shown = self._console.is_terminal and not quiet
         self._t_shown = 0.0
         self._live = Live(
             Text(f"waiting for {waits_for} ..."),
@@ -105,19 +108,20 @@ class ProcessLine:
         """Say something above the line."""
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def start(self) -> None:
-        """Show the line."""
-        if self._console.is_terminal:
-            self._live.start(refresh=True)
-
     def show(self, progress: object) -> None:
         """Show what the progress is in words, at most ten times a second."""
         now = time.monotonic()
-        if self._console.is_terminal and now - self._t_shown >= REFRESH_S:
+        if self._is_shown and now - self._t_shown >= REFRESH_S:
             self._t_shown = now
             self._live.update(Text(str(progress)), refresh=True)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        """Show the line."""
+        if self._is_shown:
+            self._live.start(refresh=True)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
         """Take the line away."""
         self._live.stop()
 

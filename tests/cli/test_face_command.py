@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from rtaffect.cli import face as verb
 from rtaffect.cli.main import app
+from rtaffect.cli.status import ProcessLine
 from rtaffect.face.process import Progress, describe
 
 run = CliRunner().invoke
@@ -72,14 +73,31 @@ def test_others_in_the_picture_are_spoken_of_once() -> None:
     class Line:
         tell, show = said.append, shown.append
 
-    watcher = verb._Shown(Line(), quiet=False)  # type: ignore[arg-type]
+    watcher = verb._Shown(Line())  # type: ignore[arg-type]
     for n_faces in (0, 1, 3, 2, 1, 2):
         watcher(Progress(n_faces=n_faces, success=True))
     assert len(said) == 1
     assert said[0].startswith("3 faces are in the picture.")
     assert len(shown) == 6
-    verb._Shown(Line(), quiet=True)(Progress(n_faces=2))  # type: ignore[arg-type]
-    assert (len(said), len(shown)) == (2, 6)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_quiet_line_shows_nothing_but_what_it_is_told(
+    quiet: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {
+        "TTY_COMPATIBLE": "1",
+        "FORCE_COLOR": "1",
+        "TERM": "xterm",
+    }.items():  # taken for a terminal
+        monkeypatch.setenv(name, value)
+    with ProcessLine("a picture", quiet=quiet) as line:
+        line.show("25 pictures/s")
+        line.tell("Ready.")
+    shown = capsys.readouterr().err
+    assert "Ready." in shown
+    assert ("waiting for a picture" in shown) is not quiet
+    assert ("25 pictures/s" in shown) is not quiet
 
 
 def test_streams_say_how_features_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
