@@ -57,7 +57,7 @@ class Extractor:
     landmarker : Landmarker
         Finds the points of a face.
     intrinsics : Intrinsics, optional
-        The camera; by OpenFace's rule for the size of the first picture unless given.
+        The camera; by OpenFace's rule for the size of the pictures unless given.
     neutral : NeutralSettings
         How the person's face at rest is found.
     eyeball : Eyeball
@@ -73,9 +73,10 @@ class Extractor:
         eyeball: Eyeball | None = None,
     ) -> None:
         self._landmarker = landmarker
-        self._intrinsics = intrinsics
+        self._given = intrinsics
         self._eyeball = eyeball or Eyeball()
-        self._solver: PoseSolver | None = None
+        self._size: tuple[int, ...] = ()
+        self._use(intrinsics or Intrinsics.of_picture(640, 480))  # until there is a picture
         self.neutral = Neutral(neutral or NeutralSettings())
 
     def extract(self, image: Image, t_s: float) -> FaceFrame:
@@ -84,14 +85,12 @@ class Extractor:
         Parameters
         ----------
         image : ndarray of uint8, shape (height, width, 3)
-            RGB; of the same size as all before.
+            RGB. Its size changes where a camera comes back in another mode.
         t_s : float
             When it was taken, in seconds; it only grows.
         """
-        if self._solver is None or self._intrinsics is None:
-            height, width = image.shape[:2]
-            self._intrinsics = self._intrinsics or Intrinsics.of_picture(width, height)
-            self._solver = PoseSolver(self._intrinsics)
+        if image.shape[:2] != self._size:
+            self._resize(image.shape[:2])
         landmarks = self._landmarker.find(image)
         pose = None if landmarks is None else self._solver.solve(landmarks.points)
         if landmarks is None or pose is None or not _explains(pose, landmarks):
@@ -108,6 +107,17 @@ class Extractor:
         features = np.concatenate([looks.ravel(), pose.shift_mm, pose.angles_rad, units])
         n_faces = max(1, self._landmarker.n_faces)
         return FaceFrame(t_s, features, landmarks.score, True, n_faces, landmarks, pose)
+
+    def _resize(self, size: tuple[int, ...]) -> None:
+        """Begin with pictures of another size: pixels are other angles, and the face moved."""
+        if self._size:
+            self._landmarker.forget()
+        self._size = size
+        self._use(self._given or Intrinsics.of_picture(size[1], size[0]))
+
+    def _use(self, intrinsics: Intrinsics) -> None:
+        self._intrinsics = intrinsics
+        self._solver = PoseSolver(intrinsics)
 
 
 def _explains(pose: Pose, landmarks: Landmarks) -> bool:

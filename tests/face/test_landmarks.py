@@ -94,6 +94,24 @@ def test_both_irises_are_upright_rings_between_the_corners_of_their_eyes(
 
 
 @pytest.mark.recordings
+def test_a_camera_that_comes_back_in_another_mode_is_measured_anew(
+    shared_data: Path, landmarker: Landmarker
+) -> None:
+    clip = shared_data / "face" / "pyfeat_single_face.mp4"
+    small = [p.image for p in read_pictures(*open_video(clip))][:8]
+    large = [np.asarray(cv2.resize(image, (1280, 720)), dtype=np.uint8) for image in small]
+    extractor = Extractor(landmarker)
+    before, after = (
+        [extractor.extract(image, t_s + i / 30) for i, image in enumerate(images)]
+        for t_s, images in ((0.0, small), (1.0, large))
+    )
+    assert all(frame.success for frame in after)
+    difference = np.abs(after[-1].features[6:12] - before[-1].features[6:12])
+    assert (difference[:3] < 10.0).all()  # mm
+    assert (difference[3:] < 0.03).all()  # rad
+
+
+@pytest.mark.recordings
 def test_a_posed_smile_is_one(shared_data: Path, landmarker: Landmarker) -> None:
     """He looks up at rest, then smiles with teeth and cheeks: his brows have no part in it."""
     extractor = Extractor(landmarker, neutral=NeutralSettings(calibrate_s=0.5, every_s=0.02))
