@@ -7,6 +7,9 @@ import numpy as np
 
 from rtaffect.face.head_model import Floats
 
+LONGEST_STEP_S = 1.0
+"""Of a longer time between two faces no more counts as watched: nobody was there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeutralSettings:
@@ -45,6 +48,7 @@ class Neutral:
         self._seen: deque[tuple[float, Floats]] = deque()
         self._value: Floats | None = None
         self._is_fixed = False
+        self._watched_s = 0.0
 
     @property
     def value(self) -> Floats | None:
@@ -59,7 +63,7 @@ class Neutral:
     def forget(self) -> None:
         """Begin with another person."""
         self._seen.clear()
-        self._value, self._is_fixed = None, False
+        self._value, self._is_fixed, self._watched_s = None, False, 0.0
 
     def push(self, t_s: float, measured: Floats) -> None:
         """Take a face.
@@ -74,12 +78,13 @@ class Neutral:
         s = self._settings
         if self._is_fixed or (self._seen and t_s - self._seen[-1][0] < s.every_s):
             return
+        if self._seen:
+            self._watched_s += min(t_s - self._seen[-1][0], LONGEST_STEP_S)
         self._seen.append((t_s, measured))
-        length_s = s.calibrate_s or s.running_s
-        while not s.calibrate_s and t_s - self._seen[0][0] > length_s:
+        while not s.calibrate_s and t_s - self._seen[0][0] > s.running_s:
             self._seen.popleft()
         if len(self._seen) >= s.n_min:
             self._value = np.median([values for _, values in self._seen], axis=0)
-        if s.calibrate_s and self._value is not None and t_s - self._seen[0][0] >= s.calibrate_s:
+        if s.calibrate_s and self._value is not None and self._watched_s >= s.calibrate_s:
             self._is_fixed = True
             self._seen.clear()

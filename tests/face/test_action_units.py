@@ -119,6 +119,20 @@ def test_a_calibrated_neutral_stays_as_it_was() -> None:
     assert neutral.value is None
 
 
+def test_time_without_a_face_calibrates_nobody() -> None:
+    neutral = Neutral(NeutralSettings(calibrate_s=10.0))
+    for i in range(12):
+        neutral.push(i * 0.2, np.zeros(17))
+    away_s = 100.0
+    neutral.push(away_s, np.full(17, 2.0))
+    assert not neutral.is_calibrated
+    for i in range(1, 45):
+        neutral.push(away_s + i * 0.2, np.full(17, 2.0))
+    assert neutral.is_calibrated
+    assert neutral.value is not None
+    assert np.allclose(neutral.value, 2.0)
+
+
 def test_nobody_is_neutral_before_enough_was_seen() -> None:
     neutral = Neutral(NeutralSettings(n_min=10))
     for i in range(9):
