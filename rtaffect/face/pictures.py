@@ -23,6 +23,8 @@ RETRY_S = 1.0
 """How often a camera that is gone is looked for."""
 
 JOIN_S = 3.0
+SILENT_S = 3.0
+"""A camera that gives nothing for so long is gone, whatever its driver says."""
 
 
 class Capture(Protocol):
@@ -110,13 +112,14 @@ class Grabber:
         self._changed = threading.Condition()
         self._closed = threading.Event()
         self._capture: Capture | None = open_capture()
+        self._t_heard = time.monotonic()
         self._thread = threading.Thread(target=self._guarded, name="camera", daemon=True)
         self._thread.start()
 
     @property
     def is_lost(self) -> bool:
-        """Whether the camera is gone at this moment."""
-        return self._capture is None
+        """Whether the camera is gone at this moment, or its driver waits for it in vain."""
+        return self._capture is None or self._is_silent
 
     def take(self, timeout_s: float) -> Picture | None:
         """Return the newest picture that nobody has taken yet; None if none comes in time.
@@ -150,6 +153,10 @@ class Grabber:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    @property
+    def _is_silent(self) -> bool:
+        return not self.is_over and time.monotonic() - self._t_heard > SILENT_S
+
     def _guarded(self) -> None:
         try:
             self._run()
@@ -175,7 +182,10 @@ class Grabber:
                 t_s = self._clock() - self._delay_s
                 ok, image = self._capture.retrieve()
                 if ok:
+                    self._t_heard = time.monotonic()
                     self._put(Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), t_s))
+                elif self._is_silent:
+                    self._lose("gives no picture that can be decoded")
 
     def _put(self, picture: Picture) -> None:
         with self._changed:
@@ -196,6 +206,7 @@ class Grabber:
             return
         try:
             self._capture = self._open()
+            self._t_heard = time.monotonic()
             logger.warning("The camera is back")
         except FaceError:
             self._capture = None

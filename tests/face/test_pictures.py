@@ -116,6 +116,44 @@ def test_a_camera_that_dies_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
         answers.extend([None] * 1000)
 
 
+def test_a_driver_that_waits_in_vain_is_a_camera_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "SILENT_S", 0.05)
+    camera = FakeCamera()
+    with grabbing(lambda: camera) as grabber:
+        wait_for(lambda: grabber.is_lost)
+        camera.give()
+        assert grabber.take(2.0) is not None
+        assert not camera.released
+        camera.die()
+
+
+def test_a_camera_whose_pictures_cannot_be_decoded_is_opened_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "SILENT_S", 0.05)
+    monkeypatch.setattr(pictures, "RETRY_S", 0.01)
+
+    class Garbled(FakeCamera):
+        def grab(self) -> bool:
+            time.sleep(0.005)
+            return True
+
+        def retrieve(self) -> tuple[bool, npt.NDArray[np.uint8]]:
+            return False, np.empty((0, 0, 3), dtype=np.uint8)
+
+    garbled, sound = Garbled(), FakeCamera()
+    cameras: list[FakeCamera] = [garbled, sound]
+    with grabbing(lambda: cameras.pop(0)) as grabber:
+        sound.give()
+        assert grabber.take(5.0) is not None
+        assert garbled.released
+        assert grabber.counts.n_losses == 1
+        cameras.append(FakeCamera())
+        sound.die()
+
+
 def test_an_error_in_the_cameras_thread_reaches_whoever_waits() -> None:
     class Broken(FakeCamera):
         def grab(self) -> bool:
