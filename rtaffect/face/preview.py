@@ -4,6 +4,7 @@ The picture itself is drawn only when somebody asks for it. Nothing is kept.
 """
 
 import os
+import subprocess
 import sys
 
 import cv2
@@ -22,6 +23,7 @@ NEEDS = (
     "A preview needs a screen and an OpenCV with windows (pip install opencv-python, not the "
     "headless one)."
 )
+TRY_S = 20.0
 AXIS_MM = 60.0
 GAZE_MM = 80.0
 BAR_WIDTH = 150
@@ -78,10 +80,8 @@ class PreviewWindow:
 
     def __init__(self, *, with_picture: bool) -> None:
         self._with_picture = with_picture
-        # Qt, which draws it on Linux, ends the whole process where there is no screen.
-        if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-            msg = f"{NEEDS} There is no screen: DISPLAY is not set."
-            raise FaceError(msg)
+        if sys.platform.startswith("linux"):
+            _require_screen()
         try:
             cv2.namedWindow(TITLE)
         except cv2.error as error:
@@ -95,6 +95,22 @@ class PreviewWindow:
     def close(self) -> None:
         """Close the window."""
         cv2.destroyWindow(TITLE)
+
+
+def _require_screen() -> None:
+    """Look whether a window opens: Qt, which draws it on Linux, ends the whole process if not."""
+    display = os.environ.get("DISPLAY")
+    if not display:
+        msg = f"{NEEDS} There is no screen: DISPLAY is not set."
+        raise FaceError(msg)
+    command = [sys.executable, "-c", "import cv2; cv2.namedWindow('rtaffect')"]
+    try:
+        code = subprocess.run(command, capture_output=True, check=False, timeout=TRY_S).returncode  # noqa: S603
+    except subprocess.TimeoutExpired:
+        code = -1
+    if code != 0:
+        msg = f"{NEEDS} No window opens on the screen {display} (DISPLAY)."
+        raise FaceError(msg)
 
 
 def _draw_directions(canvas: Image, frame: FaceFrame, camera: Intrinsics) -> None:

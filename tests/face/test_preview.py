@@ -78,12 +78,19 @@ def test_without_a_screen_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> 
         PreviewWindow(with_picture=False)
 
 
+def test_a_screen_that_does_not_answer_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview.sys, "platform", "linux")
+    monkeypatch.setenv("DISPLAY", ":7777")
+    with pytest.raises(FaceError, match=r"No window opens on the screen :7777"):
+        PreviewWindow(with_picture=False)
+
+
 def test_an_opencv_without_windows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_windows(_: str) -> None:
         msg = "The function is not implemented"
         raise cv2.error(msg)
 
-    monkeypatch.setenv("DISPLAY", ":7")
+    monkeypatch.setattr(preview.sys, "platform", "darwin")
     monkeypatch.setattr(preview.cv2, "namedWindow", no_windows)
     with pytest.raises(FaceError, match="not the headless one"):
         PreviewWindow(with_picture=False)
