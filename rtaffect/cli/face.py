@@ -147,12 +147,14 @@ def _list() -> None:
 def _what(source: str | None) -> "tuple[FaceSettings, Path | None]":
     """Return the settings, and the video file if one was named."""
     from rtaffect.config import read_settings
-    from rtaffect.config.face import CameraSettings, FaceFile, FaceSettings
+    from rtaffect.config.face import FaceFile, FaceSettings
+    from rtaffect.config.reading import validated
 
     if source is None:
         return FaceSettings(), None
     if source.isdecimal():
-        return FaceSettings(camera=CameraSettings(number=int(source))), None
+        said = {"camera": {"number": int(source)}}
+        return validated(said, FaceSettings, where="The command line"), None
     path = Path(source)
     if path.suffix in {".yaml", ".yml"}:
         return read_settings(path, FaceFile).face, None
@@ -265,7 +267,12 @@ def _write(video: Path | None, out: Path, settings: "FaceSettings") -> None:
         raise typer.BadParameter(msg)
     extractor, _ = _extractor(settings)
     done = write_features(video, out, extractor)
-    tell(f"{out}: {done.n_frames} frames, {done.n_faces} with a face.")
+    unknown = (
+        f", {done.n_without_units} of them before the face at rest was known: they have success 0"
+        if done.n_without_units
+        else ""
+    )
+    tell(f"{out}: {done.n_frames} frames, {done.n_faces} with a face{unknown}.")
 
 
 def _tell_summary(process: "FaceProcess") -> None:

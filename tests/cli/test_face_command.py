@@ -39,6 +39,7 @@ def test_a_session_files_key_is_checked(tmp_path: Path, capsys: pytest.CaptureFi
     [
         (["face", "--out", "features.csv"], "reads a video file"),
         (["face", "0", "--backend", "dlib"], "auto, litert, mediapipe, opencv"),
+        (["face", "64"], "less than or equal to 63, got the number 64"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], said: str) -> None:
@@ -62,7 +63,9 @@ def test_a_video_becomes_a_file(shared_data: Path, tmp_path: Path, face_models: 
     clip, out = shared_data / "face" / "pyfeat_single_face.mp4", tmp_path / "features.csv"
     result = run(app, ["face", str(clip), "--out", str(out)])
     assert result.exit_code == 0, result.output
-    assert "72 frames, 72 with a face." in result.output
+    assert "72 frames, 72 with a face, 59 of them before the face at rest was known" in (
+        result.output
+    )
     assert len(out.read_text().splitlines()) == 73
 
 

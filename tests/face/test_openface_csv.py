@@ -9,6 +9,7 @@ import pytest
 
 from rtaffect.core.errors import FaceError
 from rtaffect.core.streams import Chunk
+from rtaffect.face import clip as clip_module
 from rtaffect.face.clip import write_features
 from rtaffect.face.extractor import Extractor, FaceFrame
 from rtaffect.face.landmarks import Landmarker
@@ -96,7 +97,7 @@ def test_a_clip_becomes_a_file(shared_data: Path, tmp_path: Path, landmarker: La
     out = tmp_path / "face.csv"
     clip = shared_data / "face" / "pyfeat_face_noface.mov"
     done = write_features(clip, out, Extractor(landmarker))
-    assert (done.n_frames, done.n_faces) == (169, 72)
+    assert (done.n_frames, done.n_faces, done.n_without_units) == (169, 72, 54)
     data = samples(out)
     assert data.shape == (31, 169)
     assert np.isnan(data[:29, 72:]).all()
@@ -104,6 +105,18 @@ def test_a_clip_becomes_a_file(shared_data: Path, tmp_path: Path, landmarker: La
     assert [path.name for path in tmp_path.iterdir()] == ["face.csv"]
     with pytest.raises(FaceError, match="exists already"):
         write_features(clip, out, Extractor(landmarker))
+
+
+def test_a_video_without_a_picture_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, landmarker: Landmarker
+) -> None:
+    monkeypatch.setattr(clip_module, "open_video", lambda _: (None, None))
+    monkeypatch.setattr(clip_module, "read_pictures", lambda *_: iter(()))
+    with pytest.raises(FaceError, match="must hold pictures, but not one"):
+        write_features(tmp_path / "cut.mp4", tmp_path / "out.csv", Extractor(landmarker))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FaceError, match="nowhere must be a folder that is there"):
+        write_features(tmp_path / "a.mp4", tmp_path / "nowhere" / "o.csv", Extractor(landmarker))
 
 
 def test_what_is_no_video_is_refused(tmp_path: Path, landmarker: Landmarker) -> None:
