@@ -38,17 +38,22 @@ def fitting_bundles(ch_names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
     fits: list[tuple[bool, int, str, frozenset[str]]] = []
     lacks: list[str] = []
+    others: list[str] = []
     for name, path in shipped_bundles().items():
         windows = load_bundle(path).manifest.windows
-        if missing := lacking(windows.modalities, ch_names):
+        if not windows.modalities.keys() & ch_names.keys():
+            others.append(name)
+        elif missing := lacking(windows.modalities, ch_names):
             wanted = "; ".join(
                 f"{modality}: {listed(names)}" for modality, names in missing.items()
             )
             lacks.append(f"  {name} lacks {wanted}")
-            continue
-        hears = frozenset(windows.modalities).intersection(ch_names)
-        n_used = sum(len(windows.modalities[modality].ch_names) for modality in hears)
-        fits.append(("eeg" not in hears, -n_used, name, hears))
+        else:
+            hears = frozenset(windows.modalities).intersection(ch_names)
+            n_used = sum(len(windows.modalities[modality].ch_names) for modality in hears)
+            fits.append(("eeg" not in hears, -n_used, name, hears))
+    if others:
+        lacks.append(f"  {', '.join(others)}: for other streams")
     best: dict[str, frozenset[str]] = {}
     for _, _, name, hears in sorted(fits):
         heard = frozenset[str]().union(*best.values())

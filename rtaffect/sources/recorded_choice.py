@@ -71,7 +71,8 @@ def choose(files: Sequence[RecordedFile], choices: Sequence[StreamChoice]) -> li
 def guess(files: Sequence[RecordedFile]) -> list[ChosenStream]:
     """Return what is obvious: one stream each of EEG, face, ROI frames and markers.
 
-    Without ROI frames there must be EEG. Of our own recordings everything is taken, as it was live.
+    There must be EEG, unless there are ROI frames or nothing but a face. Of our own recordings
+    everything is taken, as it was live.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def guess(files: Sequence[RecordedFile]) -> list[ChosenStream]:
     Raises
     ------
     RecordingError
-        There is neither an EEG stream nor one of ROI frames.
+        There is neither an EEG stream nor one of ROI frames, and not a face alone.
     StreamError
         There are several of type EEG or fMRI, or their description is not enough.
     """
@@ -97,7 +98,9 @@ def guess(files: Sequence[RecordedFile]) -> list[ChosenStream]:
     markers = [s for s in others if s.stype == "Markers"]
     obvious = [StreamChoice(modality=modality) for modality in lived]
     frames = [s for s in others if s.stype == "fMRI"]
-    if not lived and (not frames or any(s.stype == "EEG" for s in others)):
+    is_face_alone = bool(faces) and {s.stype for s in streams} <= {"Face", "Markers"}
+    has_eeg = any(s.stype == "EEG" for s in others)
+    if not lived and not is_face_alone and (has_eeg or not frames):
         obvious.append(StreamChoice(modality="eeg", stype="EEG"))
     if faces and "face" not in lived:
         obvious.append(StreamChoice(modality="face", stype="Face"))

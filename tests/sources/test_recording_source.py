@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openface_file import write_openface
 from window_cases import ListSource
 
 from rtaffect.core.clock import ManualClock
@@ -200,6 +201,15 @@ def test_a_file_without_eeg_lists_what_it_holds(xdf):
     path = xdf.add(np.arange(10) / 10, stype="ACC").add([], stype="EEG", name="Dead").done()
     with pytest.raises(RecordingError, match=r"(?s)No stream with samples.*'ACC'.*'Dead'.*empty"):
         open_recording([path])
+
+
+def test_a_face_alone_is_enough_unless_eeg_was_to_be_there(tmp_path, xdf):
+    face = write_openface(tmp_path / "face.csv", seconds=2)
+    with open_recording([face]) as source:
+        assert list(source.infos) == ["face"]
+    dead = xdf.add([], stype="EEG", name="Dead").done()
+    with pytest.raises(RecordingError, match=r"(?s)No stream with samples fits type 'EEG'.*'Dead'"):
+        open_recording([face, dead])
 
 
 def test_a_required_stream_that_is_missing_is_named_and_an_optional_one_is_not(xdf):
