@@ -8,6 +8,8 @@ from rtaffect.text import printable
 
 if TYPE_CHECKING:
     from rtaffect.cli.resting import RestCommand
+    from rtaffect.config.fusion import FusionSettings
+    from rtaffect.config.session import DecoderSettings
     from rtaffect.decode.decoder import Decoder
     from rtaffect.sources.recording import RecordingSource
 
@@ -57,10 +59,12 @@ def decoded_live_by(bundles: Mapping[str, str]) -> str:
         Their names, by digest.
     """
     models = " and ".join(_model(name, digest) for digest, name in bundles.items())
-    if len(bundles) > 1:
+    shipped = shipped_by_digest()
+    if all(digest in shipped for digest in bundles):
+        it = "They are" if len(bundles) > 1 else "It is"
+        how = f"{it} shipped: without `--bundle` and `--session` the same decode it again."
+    elif len(bundles) > 1:
         how = "Give them with `--session FILE`, a session file that names all of them."
-    elif found := shipped_model_of(bundles):
-        how = f"Give it with `--bundle {found}`."
     else:
         how = (
             "Give it with `--bundle FOLDER`, the folder of that model (`rtaffect bundle show "
@@ -69,18 +73,78 @@ def decoded_live_by(bundles: Mapping[str, str]) -> str:
     return f"This session was decoded live by {models}. {how}"
 
 
-def shipped_model_of(bundles: Mapping[str, str]) -> str | None:
-    """Return the shipped bundle that decoded a session live; None for several and for others.
+def lived_decoders(
+    source: "RecordingSource", *, interpolate: bool
+) -> "tuple[DecoderSettings, ...]":
+    """Return the decoders of a session as they were live; none unless every model is shipped.
 
     Parameters
     ----------
-    bundles : mapping of str to str
-        Names of what decoded it, by digest.
+    source : RecordingSource
+        What is replayed.
+    interpolate : bool
+        Let all rebuild missing channels, also those that did not.
+
+    Raises
+    ------
+    ConfigError
+        The recording's own settings are damaged.
     """
+    from rtaffect.config.reading import validated
+    from rtaffect.config.session import DecoderSettings
+
+    shipped = shipped_by_digest()
+    entries = source.settings.get("decoders")
+    rebuilt = {
+        str(entry.get("name")): entry.get("interpolate") is True
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict)
+    }
+    if not all(digest in shipped for digest in source.digests.values()):
+        return ()
+    return tuple(
+        validated(
+            {
+                "bundle": shipped[digest],
+                "name": name,
+                "interpolate": interpolate or rebuilt.get(name, False),
+            },
+            DecoderSettings,
+            where="What the recording says of its decoders",
+        )
+        for name, digest in source.digests.items()
+    )
+
+
+def lived_fusion(source: "RecordingSource", decoders: "Sequence[Decoder]") -> "FusionSettings":
+    """Return how these decoders were fused live; as by default where they are others.
+
+    Parameters
+    ----------
+    source : RecordingSource
+        What is replayed.
+    decoders : sequence of Decoder
+        What decodes it now.
+
+    Raises
+    ------
+    ConfigError
+        The recording's own settings are damaged.
+    """
+    from rtaffect.config.fusion import FusionSettings
+    from rtaffect.config.reading import validated
+
+    lived = source.settings.get("fusion")
+    if lived is None or {d.name: d.bundle.digest for d in decoders} != source.digests:
+        return FusionSettings()
+    return validated(lived, FusionSettings, where="What the recording says of fusion")
+
+
+def shipped_by_digest() -> dict[str, str]:
+    """Return the names of the shipped bundles, by digest."""
     from rtaffect.bundle import load_bundle, shipped_bundles
 
-    shipped = {load_bundle(path).digest: name for name, path in shipped_bundles().items()}
-    return shipped.get(next(iter(bundles))) if len(bundles) == 1 else None
+    return {load_bundle(path).digest: name for name, path in shipped_bundles().items()}
 
 
 def _model(name: str, digest: str) -> str:

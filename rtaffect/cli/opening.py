@@ -138,12 +138,13 @@ def lived_mr(settings: "Session | None", source: "RecordingSource") -> "MrSettin
     """
     if settings is not None and settings.mr is not None:
         return settings.mr
-    if source.mr is None:
+    lived = source.settings.get("mr")
+    if lived is None:
         return None
     from rtaffect.config.mr import MrSettings
     from rtaffect.config.reading import validated
 
-    return validated(source.mr, MrSettings, where="What the recording says of mr")
+    return validated(lived, MrSettings, where="What the recording says of mr")
 
 
 def open_decoders(

@@ -141,13 +141,15 @@ def _wanted(
     settings: "Session | None", bundle: str | None, source: "RecordingSource", *, interpolate: bool
 ) -> "tuple[DecoderSettings, ...]":
     from rtaffect.cli.choosing import fitting_bundles
-    from rtaffect.cli.lived import decoded_live_by, shipped_model_of
+    from rtaffect.cli.lived import decoded_live_by, lived_decoders
     from rtaffect.cli.running import tell
     from rtaffect.config.session import DecoderSettings
 
     if bundle is None and settings is not None:
         return settings.decoders
-    bundle = bundle or shipped_model_of(source.bundles)
+    if bundle is None and (lived := lived_decoders(source, interpolate=interpolate)):
+        tell(f"bundle: {', '.join(one.bundle for one in lived)}")
+        return lived
     if bundle is not None:
         bundles: tuple[str, ...] = (bundle,)
     else:
@@ -191,6 +193,7 @@ def _decode(
     publish: bool,
     out: Path | None,
 ) -> "Summary":
+    from rtaffect.cli.lived import lived_fusion
     from rtaffect.cli.opening import interpolated, lived_mr, open_conditioner, open_fusion
     from rtaffect.cli.running import by_name, fused_infos, open_publishers, tell, tell_fusion
     from rtaffect.cli.status import ReplayBar
@@ -200,7 +203,8 @@ def _decode(
 
     sinks: list[Sink] = []
     session = settings or Session.model_validate({"streams": {"eeg": {}}, "decoders": wanted})
-    fusion = open_fusion(decoders, session.fusion)
+    how = lived_fusion(source, decoders) if settings is None else settings.fusion
+    fusion = open_fusion(decoders, how)
     tell_fusion(fusion, decoders)
     if publish:
         publisher, publishers = open_publishers(

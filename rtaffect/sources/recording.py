@@ -105,11 +105,16 @@ class RecordingSource:
         return {name: told for file in own for name, told in file.baselines.items()}
 
     @property
-    def mr(self) -> Any:
-        """What the session's settings said of the scanner's artifacts, as JSON; None if nothing."""
+    def settings(self) -> dict[str, Any]:
+        """What our own recording says of the session's settings, as JSON; empty if nothing."""
         own = [part.file for part in self._parts if isinstance(part.file, SessionRecording)]
-        told = [file.session.get("settings") for file in own if isinstance(file.session, dict)]
-        return next((one.get("mr") for one in told if isinstance(one, dict)), None)
+        return next((file.settings for file in own if file.settings), {})
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digests of the bundles that decoded the session live, by decoder."""
+        own = [part.file for part in self._parts if isinstance(part.file, SessionRecording)]
+        return {name: digest for file in own for name, digest in file.digests.items()}
 
     @property
     def n_waiting(self) -> int:

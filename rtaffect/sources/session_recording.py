@@ -97,13 +97,21 @@ class SessionRecording:
         )
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """What the recording says of the session's settings, as JSON; empty if nothing."""
+        told = self.session.get("settings") if isinstance(self.session, dict) else None
+        return dict(told) if isinstance(told, dict) else {}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digests of the bundles that decoded the session live, by decoder; empty if unsaid."""
+        told = self.session.get("bundles") if isinstance(self.session, dict) else None
+        return {str(n): str(d) for n, d in told.items()} if isinstance(told, dict) else {}
+
+    @property
     def bundles(self) -> dict[str, str]:
         """Names of the bundles that decoded the session live, by digest; empty if unsaid."""
-        session = self.session if isinstance(self.session, dict) else {}
-        told, settings = session.get("bundles"), session.get("settings")
-        if not isinstance(told, dict):
-            return {}
-        entries = settings.get("decoders") if isinstance(settings, dict) else None
+        told, entries = self.digests, self.settings.get("decoders")
         names = (
             [entry.get("bundle") for entry in entries if isinstance(entry, dict)]
             if isinstance(entries, list) and len(entries) == len(told)
@@ -111,7 +119,7 @@ class SessionRecording:
         )
         if len(names) < len(told):  # an older recording: it says what its decoders were called
             names = list(told)
-        return {str(d): str(name) for name, d in zip(names, told.values(), strict=True)}
+        return {d: str(name) for name, d in zip(names, told.values(), strict=True)}
 
     @property
     def baselines(self) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from test_bad_input import helps
 from test_baseline_command import rtaffect
 
 from rtaffect.bundle import Bundle, find_bundle, load_bundle
+from rtaffect.cli.lived import lived_decoders
 from rtaffect.core.streams import Chunk, StreamInfo, Tick
 from rtaffect.publish.recorder import Recorder
+from rtaffect.sources.recording import open_recording
 from tests.tiny_bundle import CH_NAMES, write_tiny_bundle
 
 
@@ -85,9 +87,30 @@ def test_where_no_shipped_model_fits_the_sessions_own_is_named(
 def test_a_shipped_model_is_taken_again_or_named(tmp_path: Path, mine: Bundle) -> None:
     record(tmp_path / "session.xdf", load_bundle(find_bundle("prior-dfcn-eeg")))
     said = rtaffect("replay", "session.xdf", "--bundle", str(mine.path), folder=tmp_path)
-    assert "Give it with `--bundle prior-dfcn-eeg`." in said.text
+    assert "It is shipped: without `--bundle` and `--session` the same decode it" in said.text
     said = rtaffect("replay", "session.xdf", folder=tmp_path)
     assert "bundle: prior-dfcn-eeg Error" in said.text  # this file lacks its channels
+
+
+def test_all_shipped_models_of_a_session_are_taken_again_under_their_names(tmp_path: Path) -> None:
+    shipped = [load_bundle(find_bundle(name)) for name in ("prior-dfcn-eeg", "roi-simulated")]
+    record(tmp_path / "session.xdf", *shipped)
+    source = open_recording([tmp_path / "session.xdf"])
+    decoders = lived_decoders(source, interpolate=False)
+    assert [(one.bundle, one.label) for one in decoders] == [
+        ("prior-dfcn-eeg", "d0"),
+        ("roi-simulated", "d1"),
+    ]
+    said = rtaffect("replay", "session.xdf", folder=tmp_path)
+    assert "bundle: prior-dfcn-eeg, roi-simulated Error" in said.text
+
+
+def test_models_of_which_one_is_not_shipped_are_not_half_taken(
+    tmp_path: Path, mine: Bundle
+) -> None:
+    record(tmp_path / "session.xdf", load_bundle(find_bundle("prior-dfcn-eeg")), mine)
+    source = open_recording([tmp_path / "session.xdf"])
+    assert lived_decoders(source, interpolate=False) == ()
 
 
 def test_one_model_of_several_gives_its_own_estimates(tmp_path: Path, mine: Bundle) -> None:
