@@ -10,8 +10,13 @@ from pathlib import Path
 
 from offline.errors import DataError
 from rtaffect.core.errors import FaceError
+from rtaffect.core.face_features import MARK
 
 VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".wmv", ".m4v", ".mpg"})
+
+
+MAX_HEADER = 1 << 16
+"""Characters of a file's first line that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,18 @@ def find_clips(folder: Path, out: Path | None = None) -> list[Clip]:
     Raises
     ------
     DataError
-        There is no such folder, it holds no video, or two videos would share one file.
+        There is no such folder, it holds no video, two videos would share one file, or another
+        program's file lies where one would be.
     """
     if not folder.is_dir():
         msg = f"{folder} must be a folder with face videos below it, it is not."
         raise DataError(msg)
-    videos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    # What begins with a dot is no clip: macOS puts such a file beside each one on other disks.
+    videos = sorted(
+        p
+        for p in folder.rglob("*")
+        if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".") and p.is_file()
+    )
     if not videos:
         msg = (
             f"{folder} must hold videos ({', '.join(sorted(VIDEO_SUFFIXES))}) in it or below, got "
@@ -85,7 +96,18 @@ def find_clips(folder: Path, out: Path | None = None) -> list[Clip]:
         if (other := taken.setdefault(clip.out, clip.video)) != clip.video:
             msg = f"{other} and {clip.video} would both become {clip.out}: rename one of them."
             raise DataError(msg)
+    if foreign := [clip.out for clip in clips if clip.is_done and not _is_ours(clip.out)]:
+        msg = (
+            f"{len(foreign)} files lie where features would be written, but rtaffect did not make "
+            f"them: {foreign[0]} is the first. Choose another folder (`--out`) or move them."
+        )
+        raise DataError(msg)
     return clips
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return MARK in file.readline(MAX_HEADER)
 
 
 def extract_all(
@@ -126,6 +148,8 @@ def extract_all(
 
 
 def _extract(clip: Clip, backend: str) -> ClipDone:
+    import cv2
+
     from rtaffect.face.backends import open_landmarker
     from rtaffect.face.clip import write_features
     from rtaffect.face.extractor import Extractor
@@ -133,6 +157,6 @@ def _extract(clip: Clip, backend: str) -> ClipDone:
     try:
         clip.out.parent.mkdir(parents=True, exist_ok=True)
         done = write_features(clip.video, clip.out, Extractor(open_landmarker(backend)))
-    except (FaceError, OSError) as error:
+    except (FaceError, OSError, cv2.error) as error:
         return ClipDone(clip, problem=str(error))
     return ClipDone(clip, done.n_frames, done.n_faces)

@@ -12,6 +12,7 @@ from offline.cli.main import app
 from offline.datasets.deap_faces import read_face
 from offline.datasets.faces import Clip, extract_all, find_clips
 from offline.errors import DataError
+from rtaffect.core.face_features import MARK
 from rtaffect.face.backends import open_landmarker
 from rtaffect.face.clip import write_features
 from rtaffect.face.extractor import Extractor
@@ -56,14 +57,14 @@ def test_every_clip_becomes_the_file_that_the_live_extractor_makes(
 @pytest.mark.recordings
 def test_what_is_done_is_left_alone_and_what_was_begun_is_made_anew(folder: Path) -> None:
     done = folder / "s01" / "s01_trial01.csv"
-    done.write_text("made before")
+    done.write_text(f"frame, {MARK}\n1, 1\n")
     begun = folder / "s02" / ".s02_trial01.csv.part"
     begun.write_text("frame, face_id\n1, 0\n")
     result = run(app, ["data", "faces", str(folder), "--processes", "1"])
     assert result.exit_code == 0, result.output
     assert "2 videos, 1 done before" in result.output
     assert "1 files made, 0 failed." in result.output
-    assert done.read_text() == "made before"
+    assert done.read_text() == f"frame, {MARK}\n1, 1\n"
     assert not begun.exists()
     with (folder / "s02" / "s02_trial01.csv").open(newline="") as file:
         assert len(list(csv.reader(file))) == 170
@@ -98,7 +99,7 @@ def test_each_clip_is_told_of_as_it_is_done(folder: Path) -> None:
 
 
 def test_clips_are_found_in_order_and_keep_their_place(tmp_path: Path) -> None:
-    for name in ("b/2.mov", "b/1.AVI", "a.mp4", "b/notes.csv"):
+    for name in ("b/2.mov", "b/1.AVI", "a.mp4", "b/notes.csv", "._a.mp4", "c.mp4/notes.txt"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).touch()
     home, out = tmp_path / "in", tmp_path / "out"
@@ -108,6 +109,17 @@ def test_clips_are_found_in_order_and_keep_their_place(tmp_path: Path) -> None:
         Clip(home / "b/2.mov", out / "b/2.csv"),
     ]
     assert find_clips(home)[0].out == home / "a.csv"
+
+
+def test_another_programs_file_is_not_taken_for_ours(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "a.csv").write_text(f"frame, AU45_r, {MARK}\n")
+    assert [clip.is_done for clip in find_clips(tmp_path)] == [True, False]
+    (tmp_path / "b.csv").write_text("frame, AU45_r\n1, 0.2\n")
+    with pytest.raises(DataError, match=r"1 files lie where .*b\.csv is the first.*--out"):
+        find_clips(tmp_path)
+    assert not any(clip.is_done for clip in find_clips(tmp_path, tmp_path / "out"))
 
 
 def test_what_cannot_be_done_is_said_before_anything_is_begun(tmp_path: Path) -> None:
