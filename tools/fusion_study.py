@@ -10,7 +10,7 @@ model was trained, selected or tested on.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from offline.metrics.intervals import Difference, paired_difference
 from rtaffect.bundle import Bundle, find_bundle, load_bundle
 from rtaffect.config.fusion import FusionSettings
 from rtaffect.core.estimate import Estimate
+from rtaffect.core.face_features import FACE_FEATURES
 from rtaffect.core.fused import ALIGNED, LATEST
 from rtaffect.core.health import Health
 from rtaffect.core.sinks import Matrix, Timing
@@ -41,11 +42,30 @@ SETTLED_S = 40.0
 
 LEAST_P = 1e-6
 NOISE_UV = 200.0
+MAX_INTENSITY = 5.0
+"""Of an action unit."""
 
-BUNDLES = {"eeg": "prior-dfcn-eeg", "eeg-face": "prior-dfcn-eeg-face", "fmri": "roi-simulated"}
-SESSIONS = {"EEG + fMRI": ("eeg", "fmri"), "EEG with face + fMRI": ("eeg-face", "fmri")}
+BUNDLES = {
+    "eeg": "prior-dfcn-eeg",
+    "face": "face-simulated",
+    "eeg-face": "prior-dfcn-eeg-face",
+    "fmri": "roi-simulated",
+}
+SESSIONS = {
+    "EEG + face + fMRI": ("eeg", "face", "fmri"),
+    "EEG + fMRI": ("eeg", "fmri"),
+    "EEG with face + fMRI": ("eeg-face", "fmri"),
+}
+CONDITIONS = {
+    "clean": "",
+    "EEG is noise": "eeg",
+    "fMRI is noise": "roi",
+    "no face": "face",
+    "face is nonsense": "face",
+}
+"""By name, which modality is not what it should be."""
+
 TARGETS = ("valence", "arousal")
-MODALITY = {"EEG": "eeg", "fMRI": "roi", "face": "face"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +77,18 @@ class Noise(ChannelFault):
         return rng.normal(scale=NOISE_UV, size=data.shape).astype(data.dtype)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Nonsense(ChannelFault):
+    """A tracker that is as confident as ever, and whose features are any numbers."""
+
+    modality: str = "face"
+    channels: tuple[str, ...] = FACE_FEATURES
+
+    def shown(self, data: np.ndarray, stamps_s: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng(int(stamps_s[0] * 1e6))
+        return rng.uniform(0.0, MAX_INTENSITY, size=data.shape).astype(data.dtype)
+
+
 def faults_of(condition: str, duration_s: float) -> tuple[Fault, ...]:
     """What is wrong in a condition, from the first to the last second."""
     match condition:
@@ -66,11 +98,10 @@ def faults_of(condition: str, duration_s: float) -> tuple[Fault, ...]:
             return (NotANumber(start_s=0.0, duration_s=duration_s, modality="roi", channels=()),)
         case "no face":
             return (Absent(start_s=0.0, duration_s=duration_s),)
+        case "face is nonsense":
+            return (Nonsense(start_s=0.0, duration_s=duration_s),)
         case _:
             return ()
-
-
-CONDITIONS = ("clean", "EEG is noise", "fMRI is noise", "no face")
 
 
 @dataclass(frozen=True)
@@ -147,7 +178,7 @@ def fused_answers(
     fusion = Fusion(membership, settings)
     newest: dict[str, Estimate] = {}
     told: dict[str, list[Estimate]] = {name: [] for name in bundles}
-    rows: dict[str, list[tuple[float, dict[str, dict[str, float]]]]] = {LATEST: [], ALIGNED: []}
+    rows: dict[str, dict[float, dict[str, dict[str, float]]]] = {LATEST: {}, ALIGNED: {}}
     every: list[Estimate] = []
     for estimate in lived.estimates:
         if estimate.decoder not in bundles:
@@ -170,8 +201,9 @@ def fused_answers(
                 singles = {n: {t: p_high(newest.get(n), t) for t in TARGETS} for n in bundles}
             else:
                 continue
+            # Of several decoders of one window the last to answer has the last word.
             own = {t: p_high(fused, t) for t in TARGETS}
-            rows[fused.decoder].append((moment, {**singles, fused.decoder: own}))
+            rows[fused.decoder][moment] = {**singles, fused.decoder: own}
     return {name: _collected(lived.participant, one) for name, one in rows.items()}, every
 
 
@@ -188,14 +220,14 @@ def p_of_moment(estimates: Sequence[Estimate], moment: float) -> dict[str, float
 
 
 def _collected(
-    participant: Participant, rows: Sequence[tuple[float, dict[str, dict[str, float]]]]
+    participant: Participant, rows: Mapping[float, dict[str, dict[str, float]]]
 ) -> Answers:
-    moments = np.array([moment for moment, _ in rows]) - T_START
+    moments = np.array(list(rows)) - T_START
     valence, arousal = participant.course.at(moments)
-    names = rows[0][1].keys()
+    said = list(rows.values())
     return Answers(
         truth={"valence": valence > 0, "arousal": arousal > 0},
-        of={n: {t: np.array([row[n][t] for _, row in rows]) for t in TARGETS} for n in names},
+        of={n: {t: np.array([row[n][t] for row in said]) for t in TARGETS} for n in said[0]},
     )
 
 
@@ -258,7 +290,7 @@ def study(
     n_subjects: int,
     duration_s: float,
     settings: FusionSettings,
-    conditions: Sequence[str] = CONDITIONS,
+    conditions: Iterable[str] = CONDITIONS,
 ) -> tuple[list[Row], dict[tuple[str, str], dict[str, float]]]:
     """Return all rows, and by session and condition mean coverage and weights."""
     rows: list[Row] = []
@@ -269,9 +301,10 @@ def study(
             lived[str(seed)] = live(seed, condition, duration_s, bundles)
             print(f"{condition}: {seed}", flush=True)
         for session, members in SESSIONS.items():
-            if condition == "no face" and "eeg-face" not in members:
-                continue
             chosen = {name: bundles[name] for name in members}
+            heard = {m for one in chosen.values() for m in one.manifest.windows.modalities}
+            if CONDITIONS[condition] and CONDITIONS[condition] not in heard:
+                continue
             found = {s: fused_answers(one, chosen, settings) for s, one in lived.items()}
             for output in (LATEST, ALIGNED):
                 by_subject = {subject: answers[output] for subject, (answers, _) in found.items()}
