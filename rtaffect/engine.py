@@ -46,8 +46,8 @@ class Summary:
 
     Parameters
     ----------
-    n_events, n_windows, n_answers : int
-        Events taken, windows closed, and estimates that carried values.
+    n_events, n_windows, n_answers, n_fused : int
+        Events taken, windows closed, estimates that carried values, and fused ones that did.
     n_flags : dict of str to int
         Estimates by ``"modality:flag"``.
     failures : list of str
@@ -61,6 +61,7 @@ class Summary:
     n_events: int = 0
     n_windows: int = 0
     n_answers: int = 0
+    n_fused: int = 0
     n_flags: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     streams: dict[str, StreamHealth] = field(default_factory=dict)
@@ -206,6 +207,7 @@ class Engine:
         self.summary.stages["fuse"].add(t_1 - t_0)
         t_decoded = self._clock() if self._clock else window.t_closed + t_1 - began
         timing = Timing(t_closed=window.t_closed, t_decoded=t_decoded)
+        self.summary.n_fused += sum(bool(each.targets) for each in fused)
         for each in fused:
             for sink in list(self.sinks):
                 self._guard(sink, sink.on_estimate, each, timing)

@@ -163,7 +163,8 @@ def _tell_caveats(decoders: "Sequence[Decoder]", rest: "RestCommand") -> None:
 
 def tell_summary(summary: "Summary", decoders: "Sequence[Decoder]", rest: "RestCommand") -> None:
     """Say what a run did: windows, answers, flags, streams, failures; and what to mind about it."""
-    tell(f"{summary.n_windows} windows, {summary.n_answers} with an answer.")
+    fused = f" Fused answers: {summary.n_fused}." if summary.n_fused else ""
+    tell(f"{summary.n_windows} windows, {summary.n_answers} with an answer.{fused}")
     if summary.n_flags:
         counts = ", ".join(f"{word} {n}" for word, n in sorted(summary.n_flags.items()))
         tell(f"Flags: {counts}.")
