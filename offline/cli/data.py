@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from offline.cli import faces
 
 if TYPE_CHECKING:
-    from offline.datasets.contract import Dataset, Trial
+    from offline.datasets.contract import Dataset, Floats, Label, Recording, Trial
 
 app = typer.Typer(
     help="Data sets: which are read, what is wrong with a copy on disk, conversion, faces.",
@@ -21,6 +21,9 @@ app = typer.Typer(
 
 _MOST_SHOWN = 20
 """Errors, and remarks: with a wrong column every line of a table is wrong."""
+
+_COURSE_STEP_S = 1.0
+"""Distance at which a course is looked at; what it says changes over seconds."""
 
 Changes = Annotated[
     list[str] | None,
@@ -108,14 +111,15 @@ def _numbers(dataset: "Dataset") -> Iterator[str]:
     """Yield how much there is, and how it was rated."""
     import numpy as np
 
-    from offline.items import NO_CLASS
-
     n_recordings = 0
     trials: list[Trial] = []
+    followed: dict[str, list[Floats]] = {target: [] for target in dataset.labels}
     for subject in dataset.subjects:
         for recording in dataset.recordings(subject):
             n_recordings += 1
             trials += recording.trials
+            for target, values in _course_values(recording).items():
+                followed[target].append(values)
     what = "EEG channel" if "eeg" in dataset.about.modalities else "region"
     hours = sum(trial.t_end - trial.t_start for trial in trials) / 3600
     yield (
@@ -124,14 +128,55 @@ def _numbers(dataset: "Dataset") -> Iterator[str]:
         f"{_counted(len(dataset.ch_names), what)}"
     )
     for target, label in dataset.labels.items():
+        if followed[target]:
+            yield f"{target}: {_shares_of_time(label, np.concatenate(followed[target]))}"
+            continue
         values = np.array([trial.values[target] for trial in trials])
-        classes = label.class_of(values)
-        known = classes != NO_CLASS
-        counts = np.bincount(classes[known], minlength=len(label.classes))
-        shares = zip(counts.tolist(), label.classes, strict=True)
-        rated = values[known]
+        counts = _counts(label, values)
+        shares = zip(counts, label.classes, strict=True)
+        rated = values[~np.isnan(values)]
         span = f"{rated.min():g} to {rated.max():g}; " if label.edges and len(rated) else ""
         yield f"{target}: {span}trials by class: {', '.join(f'{n} {name}' for n, name in shares)}"
+
+
+def _course_values(recording: "Recording") -> "dict[str, Floats]":
+    """Return what a course says all along the trials, by target; none without a course."""
+    import numpy as np
+
+    if recording.course is None:
+        return {}
+    steps = [
+        np.arange(trial.t_start + _COURSE_STEP_S / 2, trial.t_end, _COURSE_STEP_S)
+        for trial in recording.trials
+    ]
+    return dict(recording.course(np.concatenate(steps))) if steps else {}
+
+
+def _shares_of_time(label: "Label", values: "Floats") -> str:
+    """Return of what was felt how long: where labels change within trials, trials have no class."""
+    counts = _counts(label, values)
+    n_known = sum(counts)
+    if not n_known:
+        return "no time in trials has a label"
+    shares = ", ".join(
+        f"{n / n_known:.1%} {name}" for n, name in zip(counts, label.classes, strict=True)
+    )
+    n_without = len(values) - n_known
+    without = f"{n_without / len(values):.1%} of the time has none" if n_without else "all has one"
+    return f"shares of the time with a label: {shares}; {without}"
+
+
+def _counts(label: "Label", values: "Floats") -> list[int]:
+    """Return how many values are of each class."""
+    import numpy as np
+
+    from offline.items import NO_CLASS
+
+    classes = label.class_of(values)
+    found: list[int] = np.bincount(
+        classes[classes != NO_CLASS], minlength=len(label.classes)
+    ).tolist()
+    return found
 
 
 @app.command()

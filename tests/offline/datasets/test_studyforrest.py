@@ -1,10 +1,13 @@
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes import studyforrest, studyforrest_volumes
+from typer.testing import CliRunner
 
 from offline.audit import items_of_recipe
+from offline.cli.main import app
 from offline.datasets.studyforrest import StudyForrestSettings
 from offline.datasets.windows import read_windows
 from offline.errors import DataError
@@ -149,6 +152,32 @@ def test_windows_without_a_label_are_told_of_and_are_in_no_class(tmp_path: Path)
     assert (table.train_classes["emotion"] == -1).sum() < missing.sum()
     (told,) = [text for text in table.lacks if "emotion" in text]
     assert told.startswith(f"{missing.sum()} of {len(missing)} windows have no emotion")
+
+
+def test_check_tells_of_shares_of_time_where_labels_change_within_trials(tmp_path: Path) -> None:
+    studyforrest.write_fake(tmp_path)
+    told = CliRunner().invoke(app, ["data", "check", str(tmp_path), "--kind", "studyforrest"])
+    assert told.exit_code == 0, told.output
+    assert "trials by class" not in told.output
+    arousal = np.concatenate([studyforrest.annotation(run)["arousal"] for run in (1, 2, 3)])
+    expected = [
+        np.mean(arousal <= -1 / 3),
+        np.mean(np.abs(arousal) < 1 / 3),
+        np.mean(arousal > 1 / 3),
+    ]
+    said = re.search(
+        r"arousal: shares of the time with a label: ([\d.]+)% low, ([\d.]+)% medium, "
+        r"([\d.]+)% high; all has one",
+        told.output,
+    )
+    assert said is not None, told.output
+    np.testing.assert_allclose(
+        [float(x) for x in said.groups()], np.multiply(expected, 100), atol=2
+    )
+    # Of every 48 s at least 12 have no emotion, and of the others many a weak one.
+    said = re.search(r"emotion: .*% happiness; ([\d.]+)% of the time has none", told.output)
+    assert said is not None, told.output
+    assert 25 < float(said[1]) < 75
 
 
 def test_no_subject_and_no_run_is_on_both_sides_of_the_strict_split(tmp_path: Path) -> None:
