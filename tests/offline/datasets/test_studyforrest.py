@@ -172,7 +172,7 @@ def test_check_tells_of_shares_of_time_where_labels_change_within_trials(tmp_pat
     )
     assert said is not None, told.output
     np.testing.assert_allclose(
-        [float(x) for x in said.groups()], np.multiply(expected, 100), atol=2
+        [float(x) for x in said.groups()], np.multiply(expected, 100), atol=4
     )
     # Of every 48 s at least 12 have no emotion, and of the others many a weak one.
     said = re.search(r"emotion: .*% happiness; ([\d.]+)% of the time has none", told.output)
