@@ -47,14 +47,16 @@ class RunEnded:
         Which one.
     t : float
         When its sender said so, or went silent for good.
-    n_frames, n_missing : int
-        Volumes that were used, and that should have come between them.
+    n_frames, n_missing, n_refused : int
+        Volumes that were used, that should have come between them and did not, and that came and
+        could not be used.
     """
 
     run: int
     t: float
     n_frames: int
     n_missing: int
+    n_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +73,15 @@ class Frame:
         Volumes that should have come between the frame before it and this one.
     reordered : bool
         It came before one with a lower index, and had to wait.
+    n_refused : int
+        Volumes between the frame before it and this one that came and could not be used.
     """
 
     acquired: Arrival
     run: int
     n_missing: int
     reordered: bool
+    n_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +95,7 @@ class Dropped:
     index : int
         Which volume; -1 where nobody knows.
     text : str
-        The reason for people.
+        The reason for people; of what is changed or refused it does not name the volume.
     t : float
         When it arrived.
     """

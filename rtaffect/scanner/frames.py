@@ -119,7 +119,7 @@ class FrameMaker:
         n_absent = int(np.isnan(values).sum())
         is_empty = n_absent == len(values)
         words = {
-            GAP: frame.n_missing > 0,
+            GAP: frame.n_missing + frame.n_refused > 0,
             REORDERED: frame.reordered,
             MOTION: displacement_mm > MOTION_MM,
             ABSENT: n_absent > 0,

@@ -105,19 +105,28 @@ class Policy:
         self._before = run
         if run.held is not None:
             yield run.release()
-        yield RunEnded(run=run.number, t=t, n_frames=run.n_frames, n_missing=run.n_missing)
+        yield RunEnded(
+            run=run.number,
+            t=t,
+            n_frames=run.n_frames,
+            n_missing=run.n_missing,
+            n_refused=run.n_refused,
+        )
 
     def disown(self, frame: Frame) -> None:
-        """Forget what a frame was like that could not be used: the run's others may be right."""
-        if self._run is not None and self._run.first is frame.acquired:
-            self._run.first = None
+        """Take back a frame that could not be used: the run's others may be right."""
+        for run in (self._run, self._before):
+            if run is not None and run.number == frame.run:
+                run.disown(frame)
 
     def _take(self, item: Arrival) -> Iterator[Decision]:
         wrong = _fault(item)
+        run = self._run
         if wrong:
             yield _dropped(Why.REFUSED, item, wrong)
+            if run is not None and run.name == item.run:
+                yield from run.refuse(item)
             return
-        run = self._run
         if run is None and self._is_left_over(item):
             text = f"Volume {item.index} came after its run was over; it is dropped."
             yield _dropped(Why.LATE, item, text)
@@ -139,6 +148,7 @@ class Policy:
         changed = run.changed(item)
         if changed:
             yield _dropped(Why.CHANGED, item, changed)
+            yield from run.refuse(item)
             return
         yield from run.take(item)
 
@@ -194,10 +204,13 @@ class _Run:
         self.doubles: set[str] = set()
         self.n_frames = 0
         self.n_missing = 0
+        self.n_refused = 0
         self.t_newest = first.t_arrival
         self._alive_s = ALIVE_TR * (first.tr_s if math.isfinite(first.tr_s) else UNKNOWN_TR_S)
         self._next = 0
         self._given_up: set[int] = set()
+        self._refused: set[int] = set()  # from the next one on
+        self._n_disowned = 0  # since the last frame that was used
 
     @property
     def newest(self) -> int:
@@ -214,19 +227,17 @@ class _Run:
         if isinstance(item, RoiMeans) or isinstance(first, RoiMeans):
             had, got = _n_regions(first), _n_regions(item)
             if had != got:
-                return (
-                    f"All frames of a run must have {had} regions, number {item.index} has {got}."
-                )
+                return f"All frames of a run must have {had} regions, this one has {got}."
             return ""
         if item.data.shape != first.data.shape:
             return (
-                f"All volumes of a run must have the shape {first.data.shape}, number {item.index} "
-                f"has {item.data.shape}."
+                f"All volumes of a run must have the shape {first.data.shape}, this one has "
+                f"{item.data.shape}."
             )
         if not np.allclose(item.affine, first.affine, rtol=0.0, atol=AFFINE_TOLERANCE_MM):
             return (
-                f"All volumes of a run must lie at the same place, number {item.index} has another "
-                f"affine: {item.affine[:3].round(3).tolist()} instead of "
+                "All volumes of a run must lie at the same place, this one has another affine: "
+                f"{item.affine[:3].round(3).tolist()} instead of "
                 f"{first.affine[:3].round(3).tolist()}."
             )
         return ""
@@ -239,33 +250,65 @@ class _Run:
             yield self._drop(item)
             return
         self.t_newest = item.t_arrival
-        if item.index == self._next:
+        if self._is_next(item):
             yield self._frame(item, reordered=False)
-            if self.held is not None and self.held.index == self._next:
+            if self.held is not None and self._is_next(self.held):
                 yield self.release()
         elif self.held is None:
             self.held = item
         else:  # both are early, and only one may wait
             later, self.held = self.held, None
             yield self._frame(item, reordered=False)
-            if later.index == self._next:
+            if self._is_next(later):
                 yield self._frame(later, reordered=True)
             else:
                 self.held = later
+
+    def refuse(self, item: Arrival) -> Iterator[Decision]:
+        """Count an arrival that is of no use; nobody waits for it any longer."""
+        self.n_refused += 1
+        if self._next <= item.index <= MAX_INDEX:
+            self._refused.add(item.index)
+        if self.held is not None and self._is_next(self.held):
+            yield self.release()
+
+    def disown(self, frame: Frame) -> None:
+        """Count a frame that turned out to be of no use."""
+        self.n_frames -= 1
+        self.n_refused += 1
+        self._n_disowned += 1 + frame.n_refused
+        if self.first is frame.acquired:
+            self.first = None
+
+    def _is_next(self, item: Arrival) -> bool:
+        """Return whether nothing is to come before an arrival."""
+        return item.index >= self._next and all(
+            index in self._refused for index in range(self._next, item.index)
+        )
 
     def release(self) -> Frame:
         """Let go of the volume that is held."""
         held, self.held = self.held, None
         assert held is not None
-        return self._frame(held, reordered=held.index == self._next)
+        return self._frame(held, reordered=self._is_next(held))
 
     def _frame(self, item: Arrival, *, reordered: bool) -> Frame:
-        n_missing = item.index - self._next
-        self._given_up.update(range(max(self._next, item.index - MAX_REMEMBERED), item.index))
+        passed = {index for index in self._refused if index < item.index}
+        n_missing = item.index - self._next - len(passed)
+        remembered = range(max(self._next, item.index - MAX_REMEMBERED), item.index)
+        self._given_up.update(set(remembered) - passed)
+        self._refused = {index for index in self._refused if index > item.index}
         self._next = item.index + 1
         self.n_frames += 1
         self.n_missing += n_missing
-        return Frame(acquired=item, run=self.number, n_missing=n_missing, reordered=reordered)
+        n_refused, self._n_disowned = len(passed) + self._n_disowned, 0
+        return Frame(
+            acquired=item,
+            run=self.number,
+            n_missing=n_missing,
+            reordered=reordered,
+            n_refused=n_refused,
+        )
 
     def _drop(self, item: Arrival) -> Dropped:
         if item.index in self._given_up:
@@ -286,7 +329,7 @@ def _fault(item: Arrival) -> str:
         return f"The index of a volume must be from 0 to {MAX_INDEX}, got {item.index}."
     if isinstance(item, Volume) and not _is_affine(item.affine):
         return (
-            f"The affine of volume {item.index} must be 4 x 4, finite and not singular, got "
+            "The affine of a volume must be 4 x 4, finite and not singular, got "
             f"{np.asarray(item.affine).tolist()}."
         )
     return ""

@@ -176,7 +176,11 @@ class ScannerProcess:
         self._say("run_start", started.t, run=started.run, t_arrival=started.t, tr_s=tr_s)
 
     def _end_run(self, ended: RunEnded) -> None:
-        self._tell(f"Run {ended.run} is over: {ended.n_frames} volumes, {ended.n_missing} missing.")
+        refused = f", {ended.n_refused} refused" if ended.n_refused else ""
+        self._tell(
+            f"Run {ended.run} is over: {ended.n_frames} volumes, {ended.n_missing} missing"
+            f"{refused}."
+        )
         self._say(
             "run_end",
             ended.t,
@@ -184,17 +188,20 @@ class ScannerProcess:
             t=ended.t,
             n_frames=ended.n_frames,
             n_missing=ended.n_missing,
+            n_refused=ended.n_refused,
         )
 
     def _send_frame(self, frame: Frame) -> None:
         """Send one frame and what is said of it; the volume itself goes last."""
         item = frame.acquired
         t_acq, words = self._stamper.stamp(frame, self._tr_s(item.tr_s))
+        self.progress.n_frames += 1
         if self._frames is not None:
             try:
                 self._send_means(frame, self._frames, t_acq, words)
             except ScannerError as error:
                 self._policy.disown(frame)
+                self.progress.n_frames -= 1
                 self._say_dropped(
                     Dropped(why=Why.REFUSED, index=item.index, text=str(error), t=item.t_arrival)
                 )
@@ -213,7 +220,6 @@ class ScannerProcess:
         if frame.n_missing:
             self._tell(f"{_missing(frame)} did not come in time.")
         self.progress.run, self.progress.index = frame.run, item.index
-        self.progress.n_frames += 1
         self.progress.n_missing += frame.n_missing
 
     def _send_means(
@@ -237,6 +243,7 @@ class ScannerProcess:
             words=(*words, *made.words),
             displacement_mm=made.displacement_mm,
             n_missing=frame.n_missing,
+            n_refused=frame.n_refused,
             n_absent=made.n_absent,
         )
         self.stages.add(Stage.PUBLISH, t_publish - t_begin)
@@ -252,10 +259,12 @@ class ScannerProcess:
         self._say(
             "dropped", dropped.t, why=str(dropped.why), index=dropped.index, text=dropped.text
         )
-        key = dropped.text if dropped.why is Why.REFUSED else str(dropped.why)
+        is_useless = dropped.why in (Why.CHANGED, Why.REFUSED)
+        key = dropped.text if is_useless else str(dropped.why)
         if key not in self._told and len(self._told) < MAX_COUNTED:
             self._told.add(key)
-            self._tell(dropped.text)
+            which = f"Volume {dropped.index} cannot be used. " if is_useless else ""
+            self._tell(f"{which if dropped.index >= 0 else ''}{dropped.text}")
 
     def _say(self, kind: str, stamp_s: float, **fields: object) -> None:
         if self._publisher is not None:
@@ -324,5 +333,8 @@ class ScannerProcess:
 
 
 def _missing(frame: Frame) -> str:
-    first, last = frame.acquired.index - frame.n_missing, frame.acquired.index - 1
+    last = frame.acquired.index - 1
+    first = last + 1 - frame.n_missing - frame.n_refused
+    if frame.n_refused and first != last:
+        return f"{frame.n_missing} of the volumes {first} to {last}"
     return f"Volume {first}" if first == last else f"Volumes {first} to {last}"

@@ -12,9 +12,9 @@ class Progress:
     Parameters
     ----------
     run, index : int
-        Of the newest frame; 0 and -1 before the first.
+        Of the newest volume in order, used or refused; 0 and -1 before the first.
     n_frames, n_missing : int
-        Since the start.
+        Since the start: frames that were used, and volumes that should have come and did not.
     dropped : Counter of str
         How many arrivals were not used, by reason.
     valid : bool
@@ -35,8 +35,9 @@ class Progress:
         if not self.run:
             return "waiting for the first volume ..."
         state = "valid" if self.valid else "settling"
+        latency = f"{self.latency_ms:.1f} ms  " if math.isfinite(self.latency_ms) else ""
         dropped = "".join(f"  {n} {why}" for why, n in sorted(self.dropped.items()))
         return (
-            f"run {self.run}  volume {self.index}  {state}  {self.latency_ms:.1f} ms  "
+            f"run {self.run}  volume {self.index}  {state}  {latency}"
             f"{self.n_missing} missing{dropped}"
         )

@@ -219,7 +219,7 @@ SHIFTED = np.array([[1, 0, 0, 3], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
 @pytest.mark.parametrize(
     ("odd", "words"),
     [
-        (volume(1, 2.0, shape=(2, 2, 3)), r"shape \(2, 2, 2\), number 1 has \(2, 2, 3\)"),
+        (volume(1, 2.0, shape=(2, 2, 3)), r"shape \(2, 2, 2\), this one has \(2, 2, 3\)"),
         (volume(1, 2.0, affine=SHIFTED), "another affine"),
         (volume(1, 2.0, affine=np.zeros((4, 4))), "not singular"),
         (volume(1, 2.0, affine=np.full((4, 4), np.nan)), "finite"),
@@ -249,6 +249,48 @@ def test_a_first_volume_of_no_use_is_no_measure_for_the_others() -> None:
         assert isinstance(good, Frame)
     policy.disown(good)  # not the first one: what the run is like is settled
     assert reasons(policy.push(volume(3, 6.0, shape=(2, 2, 3)))) == [Why.CHANGED]
+
+
+def test_what_came_and_is_refused_is_neither_missing_nor_waited_for() -> None:
+    arrived = [volume(0, 0.0), volume(1, 2.0, affine=SHIFTED), volume(2, 4.0, shape=(2, 2, 3))]
+    policy = Policy()
+    for item in arrived:
+        list(policy.push(item))
+    assert not [*policy.push(volume(4, 8.0))]
+    (frame,) = policy.tick(8.0 + HOLD_S)
+    assert isinstance(frame, Frame)
+    assert (frame.n_missing, frame.n_refused) == (1, 2)
+    (end,) = policy.end(10.0)
+    assert end == RunEnded(run=1, t=10.0, n_frames=2, n_missing=1, n_refused=2)
+
+
+def test_what_waits_for_a_volume_goes_as_soon_as_that_is_refused() -> None:
+    policy = Policy()
+    list(policy.push(volume(0, 0.0)))
+    assert not [*policy.push(volume(2, 4.0))]
+    dropped, frame = policy.push(volume(1, 4.1, affine=SHIFTED))
+    assert isinstance(dropped, Dropped)
+    assert isinstance(frame, Frame)
+    assert (frame.n_missing, frame.n_refused) == (0, 1)
+    (frame,) = policy.push(volume(3, 6.0))
+    assert (frame.n_missing, frame.n_refused) == (0, 0)
+
+
+def test_frames_that_are_taken_back_are_refused_not_used() -> None:
+    policy = Policy()
+    for index in range(3):
+        for decision in policy.push(volume(index, TR_S * index)):
+            if isinstance(decision, Frame):
+                policy.disown(decision)
+    (frame,) = policy.push(volume(3, 6.0))
+    assert (frame.n_missing, frame.n_refused) == (0, 3)
+    list(policy.push(volume(5, 10.0)))  # waits until the run ends
+    decisions = []
+    for decision in policy.end(11.0):
+        decisions.append(decision)
+        if isinstance(decision, Frame):
+            policy.disown(decision)
+    assert decisions[-1] == RunEnded(run=1, t=11.0, n_frames=1, n_missing=1, n_refused=4)
 
 
 def test_frames_of_means_must_keep_their_regions() -> None:

@@ -218,7 +218,36 @@ def test_volumes_become_described_frames_with_all_that_is_known_of_them(
         assert "7 volumes, 1 missing, 1 changed, 1 duplicate." in errors
         assert "taken as milliseconds" in errors
         assert "Volume 5 did not come in time." in errors
-        assert "(12, 10, 6), number 8 has (12, 10, 5)" in errors
+        assert "Volume 8 cannot be used." in errors
+        assert "(12, 10, 6), this one has (12, 10, 5)" in errors
+        assert "Run 1 is over: 7 volumes, 1 missing, 1 refused." in errors
+
+
+def test_refused_volumes_are_counted_and_named_not_called_absent(
+    source_id: str, tmp_path: Path
+) -> None:
+    address = free_address()
+    settings = {"input": {"kind": "pyneal", "address": address}, "source_id": source_id}
+    elsewhere = AFFINE + np.array([[0, 0, 0, 9.0]] + [[0.0] * 4] * 3)
+    with running(tmp_path, settings) as process, Sender(address) as sender:
+        meta = inlet(f"{source_id}-meta")
+        for index in range(3):  # on no grid that the label image has
+            sender.send(index, a_volume(index), elsewhere)
+        sender.send(3, a_volume(3))
+        sender.send(4, a_volume(4), elsewhere)
+        sender.send(5, a_volume(5)[:, :, :5])
+        sender.send(6, a_volume(6))
+        notes, _ = pull(meta, lambda got: len(said(got, "frame")) >= 2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    told = [(one["index"], one["n_missing"], one["n_refused"]) for one in said(notes, "frame")]
+    assert told == [(3, 0, 3), (6, 0, 2)]
+    assert all("gap" in one["words"] for one in said(notes, "frame"))
+    assert "2 volumes, 0 missing, 2 changed, 3 refused." in errors
+    assert errors.count("must lie on the grid of the label image") == 1
+    assert "Volume 4 cannot be used. All volumes of a run must lie" in errors
+    assert "Volume 5 cannot be used. All volumes of a run must have the shape" in errors
+    assert "in time" not in errors
 
 
 def test_pulses_on_a_marker_stream_stamp_the_volumes(source_id: str, tmp_path: Path) -> None:
