@@ -358,8 +358,8 @@ def _gain(row: Row) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--subjects", type=int, default=16)
-    parser.add_argument("--duration", type=float, default=240.0, help="seconds a session")
+    parser.add_argument("--subjects", type=int, default=12)
+    parser.add_argument("--duration", type=float, default=200.0, help="seconds a session")
     parser.add_argument("--roi", default=BUNDLES["fmri"], help="bundle of the fMRI decoder")
     parser.add_argument("--tau", type=float, default=FusionSettings().tau_s)
     parser.add_argument("--out", type=Path, help="write the tables there, too")
