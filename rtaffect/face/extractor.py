@@ -103,7 +103,7 @@ class Extractor:
         self.neutral.push(t_s, measured)
         rest = self.neutral.value
         units = np.full(len(measured), np.nan) if rest is None else intensities(measured, rest)
-        looks = gaze(landmarks.points, pose, self._intrinsics, self._eyeball)
+        looks = gaze(landmarks, pose, self._intrinsics, self._eyeball)
         features = np.concatenate([looks.ravel(), pose.shift_mm, pose.angles_rad, units])
         n_faces = max(1, self._landmarker.n_faces)
         return FaceFrame(t_s, features, landmarks.score, True, n_faces, landmarks, pose)

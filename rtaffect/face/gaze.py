@@ -11,7 +11,7 @@ import numpy as np
 
 from rtaffect.face.camera_geometry import Floats, Intrinsics
 from rtaffect.face.head_model import head_model
-from rtaffect.face.landmarks import LEFT_EYE, N_IRIS, N_MESH, RIGHT_EYE
+from rtaffect.face.landmarks import LEFT_EYE, N_IRIS, N_MESH, RIGHT_EYE, Landmarks
 from rtaffect.face.pose import Pose
 
 
@@ -31,13 +31,13 @@ class Eyeball:
     depth_mm: float = 6.0
 
 
-def gaze(points: Floats, pose: Pose, intrinsics: Intrinsics, eyeball: Eyeball) -> Floats:
+def gaze(landmarks: Landmarks, pose: Pose, intrinsics: Intrinsics, eyeball: Eyeball) -> Floats:
     """Return the two gaze vectors.
 
     Parameters
     ----------
-    points : ndarray, shape (478, 3)
-        Landmarks in pixels.
+    landmarks : Landmarks
+        The face.
     pose : Pose
         The head.
     intrinsics : Intrinsics
@@ -55,9 +55,9 @@ def gaze(points: Floats, pose: Pose, intrinsics: Intrinsics, eyeball: Eyeball) -
         middle = head_model().points[list(corners)].mean(axis=0)
         depth_mm = float((pose.rotation @ middle + pose.shift_mm)[2])
         # Where this person's eye is seen, not where the average head has it: a pixel is degrees.
-        seen = intrinsics.ray(points[list(corners), :2].mean(axis=0))
+        seen = intrinsics.ray(landmarks.eyes[eye].mean(axis=0))
         centre = seen * (depth_mm / seen[2]) + pose.rotation[:, 2] * eyeball.depth_mm
-        iris = intrinsics.ray(points[N_MESH + eye * N_IRIS, :2])
+        iris = intrinsics.ray(landmarks.points[N_MESH + eye * N_IRIS, :2])
         vectors[eye] = _towards(iris, centre, eyeball.radius_mm)
     return vectors
 

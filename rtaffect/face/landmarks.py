@@ -19,6 +19,9 @@ N_MESH, N_IRIS = 468, 5
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
 """Outer and inner corner of the person's right and left eye in the mesh."""
 
+CONTOUR_CORNERS = (0, 8)
+"""Outer and inner corner among the points that the iris network gives around an eye."""
+
 EYE_MARGIN = 2.3
 """Side of the square that the iris network wants, over the distance of an eye's corners."""
 
@@ -37,10 +40,14 @@ class Landmarks:
         right iris (468 to 472) and of the left one (473 to 477).
     score : float
         How sure the network is that this is a face, from 0 to 1.
+    eyes : ndarray of float64, shape (2, 2, 2)
+        Outer and inner corner of the right eye and of the left one, x and y in pixels, by whatever
+        looked at them most closely: a gaze turns by degrees with each pixel that they are off.
     """
 
     points: Floats
     score: float
+    eyes: Floats
 
 
 class Landmarker(Protocol):
@@ -131,23 +138,35 @@ class MeshLandmarker:
         raw = outputs["conv2d_21"].reshape(N_MESH, 3).astype(np.float64)
         mesh = square.place(raw, MESH_SIDE)
         # The network knows the person's right eye; the left one is shown to it in a mirror.
-        irises = [
-            self._iris_of(image, mesh[list(corners)], mirrored=mirrored)
+        eyes = [
+            self._eye_of(image, mesh[list(corners)], mirrored=mirrored)
             for corners, mirrored in ((RIGHT_EYE, False), (LEFT_EYE, True))
         ]
-        return Landmarks(np.concatenate([mesh, *irises]), score)
+        points = np.concatenate([mesh, *(iris for iris, _ in eyes)])
+        return Landmarks(points, score, np.stack([corners for _, corners in eyes]))
 
-    def _iris_of(self, image: Image, corners: Floats, *, mirrored: bool) -> Floats:
+    def _eye_of(self, image: Image, corners: Floats, *, mirrored: bool) -> tuple[Floats, Floats]:
+        """Return the iris, and the corners as the closer look has them, shapes (5, 3), (2, 2)."""
         (x_0, y_0), (x_1, y_1) = corners[:, :2]
         # From the screen's left to its right: the right eye's outer corner, the left eye's inner.
         angle = math.atan2(y_0 - y_1, x_0 - x_1) if mirrored else math.atan2(y_1 - y_0, x_1 - x_0)
         side = EYE_MARGIN * math.hypot(x_1 - x_0, y_1 - y_0)
         square = Square((x_0 + x_1) / 2, (y_0 + y_1) / 2, side, angle)
         cut = square.cut(image, IRIS_SIDE, mirrored=mirrored).astype(np.float32) / 255.0
-        raw = self._iris.run(cut)["output_iris"].reshape(N_IRIS, 3).astype(np.float64)
-        points = square.place(raw, IRIS_SIDE, mirrored=mirrored)
-        points[:, 2] += corners[:, 2].mean()
-        return points
+        outputs = self._iris.run(cut)
+        iris, contour = (
+            square.place(
+                outputs[name].reshape(-1, 3).astype(np.float64), IRIS_SIDE, mirrored=mirrored
+            )
+            for name in ("output_iris", "output_eyes_contours_and_brows")
+        )
+        iris[:, 2] += corners[:, 2].mean()
+        return iris, contour[list(CONTOUR_CORNERS), :2]
+
+
+def corners_in_mesh(points: Floats) -> Floats:
+    """Return the corners of the eyes as the mesh has them, shape (2, 2, 2); see `Landmarks`."""
+    return np.stack([points[list(corners), :2] for corners in (RIGHT_EYE, LEFT_EYE)])
 
 
 def square_around(points: Floats) -> Square:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rtaffect.core.errors import FaceError
 from rtaffect.face.crop import Floats, Image
-from rtaffect.face.landmarks import N_IRIS, N_MESH, Landmarks
+from rtaffect.face.landmarks import N_IRIS, N_MESH, Landmarks, corners_in_mesh
 
 N_POINTS = N_MESH + 2 * N_IRIS
 
@@ -134,7 +134,8 @@ class _Followed:
         else:
             face = min(faces, key=lambda points: float(np.linalg.norm(_middle(points) - middle)))
         self._middle = _middle(face)
-        return Landmarks(face, 1.0)
+        # Its mesh has looked at the eyes closely itself.
+        return Landmarks(face, 1.0, corners_in_mesh(face))
 
 
 def _middle(points: Floats) -> Floats:

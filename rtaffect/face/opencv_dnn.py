@@ -9,7 +9,7 @@ import numpy.typing as npt
 OUTPUTS = {
     "face_detection_short_range": ("regressors", "classificators"),
     "face_landmark": ("conv2d_21", "conv2d_31"),
-    "iris_landmark": ("output_iris",),
+    "iris_landmark": ("output_iris", "output_eyes_contours_and_brows"),
 }
 """Asked for by name, because OpenCV 5 lists the last output alone."""
 

@@ -112,6 +112,27 @@ def test_a_camera_that_comes_back_in_another_mode_is_measured_anew(
 
 
 @pytest.mark.recordings
+@pytest.mark.parametrize("backend", ["litert", "opencv"])
+@pytest.mark.parametrize("clip", ["pyfeat_face_noface.mov", "pyfeat_single_face.mp4"])
+def test_a_mirror_mirrors_the_gaze(
+    shared_data: Path, face_models: None, clip: str, backend: str
+) -> None:
+    film = read_pictures(*open_video(shared_data / "face" / clip))
+    pictures = [picture.image for picture in film][:60:6]
+    looks = []
+    for turn in (1, -1):
+        extractor = Extractor(open_landmarker(backend))
+        images = [np.ascontiguousarray(image[:, ::turn]) for image in pictures]
+        frames = [extractor.extract(image, i / 5) for i, image in enumerate(images)]
+        looks.append(np.array([f.features[:6] for f in frames]).reshape(-1, 2, 3))
+    seen, mirrored = looks
+    expected = mirrored[:, ::-1] * [-1, 1, 1]
+    degrees = np.degrees(np.arccos(np.clip((seen * expected).sum(axis=-1), -1, 1)))
+    assert np.median(degrees) < 5.0
+    assert np.median(seen[:, 0, 0] - seen[:, 1, 0]) < 0.12  # eyes that meet at half a metre or more
+
+
+@pytest.mark.recordings
 def test_a_posed_smile_is_one(shared_data: Path, landmarker: Landmarker) -> None:
     """He looks up at rest, then smiles with teeth and cheeks: his brows have no part in it."""
     extractor = Extractor(landmarker, neutral=NeutralSettings(calibrate_s=0.5, every_s=0.02))

@@ -8,6 +8,7 @@ from rendered_face import CAMERA, rendered, turned
 
 from rtaffect.face.gaze import Eyeball, gaze
 from rtaffect.face.head_model import head_model
+from rtaffect.face.landmarks import Landmarks, corners_in_mesh
 from rtaffect.face.pose import PoseSolver, rotation_of
 
 ANGLES = st.floats(-0.6, 0.6)
@@ -54,6 +55,10 @@ def test_what_is_no_head_has_no_pose_that_explains_it() -> None:
     assert pose is None or pose.error_px > 20
 
 
+def seen_as(points: np.ndarray) -> Landmarks:
+    return Landmarks(points, 1.0, corners_in_mesh(points))
+
+
 def looking(right: float, down: float) -> np.ndarray:
     direction = np.array([np.tan(right), np.tan(down), -1.0])
     return direction / np.linalg.norm(direction)
@@ -66,7 +71,7 @@ def test_synthetic_eyes_look_where_they_look(right: float, down: float, yaw: flo
     points = rendered(head_model().points, rotation=turned(0.0, yaw, 0.0), looks=(look, look))
     pose = PoseSolver(CAMERA).solve(points)
     assert pose is not None
-    found = gaze(points, pose, CAMERA, Eyeball())
+    found = gaze(seen_as(points), pose, CAMERA, Eyeball())
     assert np.allclose(np.linalg.norm(found, axis=1), 1.0)
     # Where the eyeball's edge is seen a little of the picture is much of the angle.
     assert np.degrees(np.arccos(np.clip(found @ look, -1, 1))).max() < 2.0
@@ -79,7 +84,7 @@ def test_gaze_has_openfaces_signs() -> None:
         points = rendered(head_model().points, looks=(look, look))
         pose = PoseSolver(CAMERA).solve(points)
         assert pose is not None
-        seen[name] = gaze(points, pose, CAMERA, Eyeball())
+        seen[name] = gaze(seen_as(points), pose, CAMERA, Eyeball())
     assert (seen["right"][:, 0] > 0.2).all()
     assert (seen["down"][:, 1] > 0.2).all()
     assert (seen["down"][:, 2] < -0.9).all()
@@ -90,6 +95,6 @@ def test_an_iris_outside_the_eyeball_gives_its_edge_not_nan() -> None:
     points[468:473, 0] += 60.0
     pose = PoseSolver(CAMERA).solve(points)
     assert pose is not None
-    found = gaze(points, pose, CAMERA, Eyeball())
+    found = gaze(seen_as(points), pose, CAMERA, Eyeball())
     assert np.isfinite(found).all()
     assert found[0, 0] > 0.8
