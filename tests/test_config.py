@@ -222,6 +222,8 @@ def test_eeg_beside_a_live_scan_must_say_what_becomes_of_its_artifacts(
     text = f"streams: {{eeg: {{}}, {scan}}}\ndecoders: [{{bundle: b}}]\n{said}\n"
     message = error_of(tmp_path, text)
     assert f"EEG beside streams.{scan.split(':')[0]} is full of the scanner's artifacts" in message
+    assert ("mr: none cannot be" in message) is bool(said)
+    assert ("mr says nothing of them" in message) is not bool(said)
     assert "write `mr: causal_aas`" in message
     assert "`mr: corrected`" in message
     good = text.replace(said, "", 1) if said else text

@@ -174,9 +174,13 @@ def check_mr(mr: MrSettings | None, modalities: Collection[str]) -> None:
     said = "none" if mr is None else mr.eeg
     if said == "none" and "eeg" in modalities and SCANNED & set(modalities):
         scan = " and ".join(f"streams.{name}" for name in sorted(SCANNED & set(modalities)))
+        wrong = (
+            f"EEG beside {scan} is full of the scanner's artifacts, and mr says nothing of them"
+            if mr is None
+            else f"mr: none cannot be: EEG beside {scan} is full of the scanner's artifacts"
+        )
         msg = (
-            f"EEG beside {scan} is full of the scanner's artifacts, and mr says nothing of them; "
-            "write `mr: causal_aas` to have them subtracted here (a stream of 5 kHz with the "
+            f"{wrong}; write `mr: causal_aas` to have them subtracted here (a stream of 5 kHz with the "
             "scanner's markers), or `mr: corrected` if the EEG comes without them"
         )
         raise ValueError(msg)
