@@ -132,7 +132,7 @@ def _tr(header: Any, n_axes: int) -> tuple[float, tuple[str, ...]]:
     unit_s = TIME_UNITS_S.get(int(header["xyzt_units"]) & 0x38)
     if unit_s is None:
         if n_axes == 3 or written == DEFAULT_TR:
-            return math.nan, ("has no TR: the time unit is not set.",) if n_axes > 3 else ()
+            return math.nan, ()
         tr_s = read_tr(written)
         return tr_s, (f"gives a TR of {written:g} without a unit: taken as {tr_s:g} s.",)
     tr_s = written * unit_s

@@ -170,6 +170,11 @@ class ScannerProcess:
             self._open(tr_s)
         if self._frames is not None:
             self._frames.begin_run()
+        if math.isnan(tr_s):
+            self._note(
+                "What comes does not say its TR (a NIfTI file's counts only with a time unit): set "
+                "tr_s, the repetition time in seconds."
+            )
         if not abs(tr_s - started.tr_s) <= TR_TOLERANCE * tr_s and math.isfinite(started.tr_s):
             self._note(f"tr_s is {tr_s:g} s in the session file, volumes say {started.tr_s:g} s.")
         self._tell(f"Run {started.run} begins.")

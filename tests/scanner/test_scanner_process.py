@@ -250,6 +250,33 @@ def test_refused_volumes_are_counted_and_named_not_called_absent(
     assert "in time" not in errors
 
 
+@pytest.mark.parametrize("tr_s", [None, 2.0])
+def test_a_tr_that_nobody_says_is_asked_for(
+    source_id: str, tmp_path: Path, tr_s: float | None
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    run = nibabel.Nifti1Image(np.stack([a_volume(i) for i in range(3)], axis=3), AFFINE)
+    run.header.set_xyzt_units("mm")  # and no word on the unit of time
+    nibabel.save(run, folder / "run.nii")
+    settings = {
+        "input": {"kind": "nifti", "folder": str(folder), "existing": "read"},
+        "source_id": source_id,
+        "tr_s": tr_s,
+    }
+    with running(tmp_path, settings) as process:
+        inlet(f"{source_id}-meta")
+        assert process.stderr is not None
+        lines: list[str] = []
+        while not any(line.startswith("Run 1 is over") for line in lines):
+            lines.append(process.stderr.readline())
+            assert lines[-1], lines
+    told = "".join(lines)
+    assert "Run 1 is over: 3 volumes, 0 missing." in told
+    assert told.count("does not say its TR") == (1 if tr_s is None else 0)
+    assert "unit is not set" not in told
+
+
 def test_pulses_on_a_marker_stream_stamp_the_volumes(source_id: str, tmp_path: Path) -> None:
     address, pulses = free_address(), f"{source_id}-pulses"
     info = pylsl.StreamInfo("pulses", "Markers", 1, 0.0, pylsl.cf_string, pulses)
