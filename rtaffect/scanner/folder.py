@@ -128,7 +128,7 @@ class FolderInput(Generic[File]):
             self._seen = names
         self._notes = Notes(
             f"Watches {self._folder} for {settings.files}"
-            + (f"; {len(names)} files that are there already are left alone." if names else ".")
+            + (f"; what is there already ({len(names)}) is left alone." if names else ".")
             if settings.existing == "skip"
             else f"Reads {settings.files} in {self._folder}, and what is yet to come."
         )

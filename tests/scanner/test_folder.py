@@ -42,6 +42,7 @@ def test_what_is_new_is_read_and_what_was_there_is_not(tmp_path: Path) -> None:
         (tmp_path / "v_2.nii").write_bytes(RAW)
         (volume,) = collect(source, 1)
         assert nothing_more(source, 0.1)
+        assert "what is there already (1) is left alone." in source.notes[0]
     assert isinstance(volume, Volume)
     np.testing.assert_array_equal(volume.data, DATA)
     assert volume.index == 1
