@@ -1,13 +1,15 @@
 """Results on a terminal: every number beside those of whoever knows nothing."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from offline.cli.running import longest_word
 
 if TYPE_CHECKING:
     from offline.metrics.evaluation import Level
@@ -76,7 +78,7 @@ def _print_study(
 ) -> None:
     from offline.report.course import course_in_words
     from offline.report.differences import differences_in_words
-    from offline.report.words import few_in_words, missing_in_words
+    from offline.report.words import below_chance_in_words, few_in_words, missing_in_words
 
     console.print(f"\n[bold]{escape(study.name)}[/] on {escape(study.about.title)}")
     for stamp in study.stamps:
@@ -90,6 +92,10 @@ def _print_study(
         for per in ("window",) if is_course else levels:
             mark = "" if has_italics else "* "
             console.print(_table(target, per, answers, mark=mark))
+        if why := below_chance_in_words(answer.chosen for answer in answers):
+            console.print(why, markup=False, highlight=False)
+        if why := below_chance_in_words(answer.chosen for answer in answers):
+            console.print(why, markup=False, highlight=False)
         for line in course_in_words(answers):
             console.print(line, markup=False, highlight=False)
         for line in differences_in_words(study, target):
@@ -102,10 +108,12 @@ def _print_study(
 
 def _table(target: str, per: str, answers: "Sequence[Answer]", *, mark: str) -> Table:
     from offline.plurals import counted
-    from offline.report.words import SCORES, TRIVIAL, counts_in_words
+    from offline.report.words import TRIVIAL, counts_in_words, scores_in_words
 
     one, first = answers[0], _level(answers[0], per)
     high = one.chosen.classes[-1]
+    known = scores_in_words(one.chosen.classes)
+    shown = {name: known[name] for name in _SCORES if name in known}
     n_rows = (
         counts_in_words(n_rows=first.n, n_trials=one.n_trials)
         if per == "trial"
@@ -116,9 +124,11 @@ def _table(target: str, per: str, answers: "Sequence[Answer]", *, mark: str) -> 
         f"{n_rows}; {first.scores['prevalence'].value:.1%} are {escape(repr(high))}",
         title_justify="left",
     )
-    table.add_column("")
-    for score in _SCORES:
-        table.add_column(escape(SCORES[score].format(high=high)), justify="right")
+    trivial = {name: mark + TRIVIAL[name].format(high=high) for name in first.trivial}
+    names = [*(answer.variant for answer in answers), *trivial.values()]
+    table.add_column("", min_width=longest_word(names))
+    for words in shown.values():
+        table.add_column(escape(words), justify="right")
     table.add_column("p", justify="right")
     for answer in answers:
         level = _level(answer, per)
@@ -126,10 +136,9 @@ def _table(target: str, per: str, answers: "Sequence[Answer]", *, mark: str) -> 
         p = f"{level.p['balanced_accuracy'] if shifted is None else shifted.p:.3f}"
         n_subjects = answer.chosen.n_subjects
         of = "" if n_subjects == one.chosen.n_subjects else f" ({counted(n_subjects, 'subject')})"
-        table.add_row(escape(answer.variant) + of, *_cells(level.scores), p, style="bold")
+        table.add_row(escape(answer.variant) + of, *_cells(level.scores, shown), p, style="bold")
     for name, scores in first.trivial.items():
-        said = mark + escape(TRIVIAL[name].format(high=high))
-        table.add_row(said, *_cells(scores), "", style="italic")
+        table.add_row(escape(trivial[name]), *_cells(scores, shown), "", style="italic")
     return table
 
 
@@ -137,8 +146,8 @@ def _level(answer: "Answer", per: str) -> "Level":
     return answer.chosen.per_trial if per == "trial" else answer.chosen.per_window
 
 
-def _cells(scores: "Mapping[str, Metric]") -> list[str]:
-    return [_cell(scores[name]) if name in scores else "not defined" for name in _SCORES]
+def _cells(scores: "Mapping[str, Metric]", shown: "Iterable[str]") -> list[str]:
+    return [_cell(scores[name]) if name in scores else "not defined" for name in shown]
 
 
 def _cell(metric: "Metric") -> str:

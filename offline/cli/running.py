@@ -1,7 +1,7 @@
 """What ``train`` and ``sweep`` have in common: plan, show the plan, carry it out, show results."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -237,8 +237,9 @@ def plan_table(runs: Sequence["Run"], found: "Mapping[Unit, State]") -> Table:
         How far each unit is.
     """
     table = Table()
-    for column in ("variant", "run", "protocol"):
-        table.add_column(column, no_wrap=column == "run")
+    table.add_column("variant", min_width=longest_word(run.variant for run in runs))
+    table.add_column("run", no_wrap=True)
+    table.add_column("protocol", min_width=longest_word(run.split.protocol for run in runs))
     for column in ("folds", "seeds", "done", "begun", "to train"):
         table.add_column(column, justify="right")
     for run in runs:
@@ -256,6 +257,16 @@ def plan_table(runs: Sequence["Run"], found: "Mapping[Unit, State]") -> Table:
             f"{len(of_run) - of_run.count('done')}" + (f" ({damaged} damaged)" if damaged else ""),
         )
     return table
+
+
+def longest_word(texts: Iterable[str]) -> int:
+    """Return the width below which a column would break a word, 0 for none."""
+    return max((len(word) for text in texts for word in text.split()), default=0)
+
+
+def longest_word(texts: Iterable[str]) -> int:
+    """Return the width below which a column would break a word, 0 for none."""
+    return max((len(word) for text in texts for word in text.split()), default=0)
 
 
 def _plan(

@@ -9,7 +9,14 @@ from offline.report.course import course_in_words
 from offline.report.differences import differences_in_words
 from offline.report.numbers import HEADLINE, Answer, Change, Numbers, least_p
 from offline.report.study import CHECKPOINTS, Study
-from offline.report.words import SCORES, TRIVIAL, counts_in_words, few_in_words, table
+from offline.report.words import (
+    TRIVIAL,
+    below_chance_in_words,
+    counts_in_words,
+    few_in_words,
+    scores_in_words,
+    table,
+)
 from rtaffect.manifest import Metric
 
 _PROBABILITY = {
@@ -65,17 +72,17 @@ def _level(answer: Answer, per: str) -> Level:
 def _score_table(
     answers: Sequence[Answer], levels: Sequence[Level], *, per: str, stamps: Sequence[str]
 ) -> str:
+    classes = answers[0].chosen.classes
+    shown = scores_in_words(classes)
     rows = [
-        [f"**{answer.variant}**", *_cells(level.scores, SCORES), _p(_chance(answer, level))]
+        [f"**{answer.variant}**", *_cells(level.scores, shown), _p(_chance(answer, level))]
         for answer, level in zip(answers, levels, strict=True)
     ]
-    high = answers[0].chosen.classes[-1]
     rows += [
-        [f"*{TRIVIAL[name].format(high=high)}*", *_cells(scores, SCORES), ""]
+        [f"*{TRIVIAL[name].format(high=classes[-1])}*", *_cells(scores, shown), ""]
         for name, scores in levels[0].trivial.items()
     ]
-    header = [f"per {per}", *(text.format(high=high) for text in SCORES.values()), "p"]
-    return table(header, rows, stamps=stamps)
+    return table([f"per {per}", *shown.values(), "p"], rows, stamps=stamps)
 
 
 def _chance(answer: Answer, level: Level) -> float:
@@ -107,6 +114,10 @@ def _under(answers: Sequence[Answer], first: Level, *, per: str) -> str:
             f"That is {one.variant}, and the rows in italics; but {', '.join(fewer)}: such rows "
             "cannot be compared, only the paired differences below can."
         )
+    if why := below_chance_in_words(answer.chosen for answer in answers):
+        said.append(why)
+    if why := below_chance_in_words(answer.chosen for answer in answers):
+        said.append(why)
     if few := few_in_words(answer.chosen.n_subjects for answer in answers):
         said.append(f"**{few}**")
     return " ".join(said)
@@ -131,9 +142,12 @@ def epochs_in_tables(study: Study, numbers: Numbers) -> Iterator[str]:
         return
     yield "## Which epoch answered"
     checkpoints = [c for c in CHECKPOINTS if any(c in v.answers for v in variants)]
-    highs = dict.fromkeys(answer.chosen.classes[-1] for answer in numbers.answers)
-    f1 = " and ".join(f"{high!r}" for high in highs)
-    note = f"Balanced accuracy / accuracy / F1 of {f1}, per trial, pooled. "
+    third = _third(numbers)
+    words = " and ".join(
+        dict.fromkeys(scores_in_words(answer.chosen.classes)[third] for answer in numbers.answers)
+    )
+    rows_are = ", per window where labels change within a trial" * _has_course(numbers)
+    note = f"Balanced accuracy / accuracy / {words}, per trial{rows_are}, pooled. "
     if "best_test" in checkpoints:
         note += (
             f"**{CHECKPOINTS['best_test']}** is what some papers report: the test set chose it, so "
@@ -150,7 +164,7 @@ def epochs_in_tables(study: Study, numbers: Numbers) -> Iterator[str]:
         [
             variant.name,
             *(
-                _triple(by_place.get((variant.name, target), {}).get(checkpoint))
+                _triple(by_place.get((variant.name, target), {}).get(checkpoint), third)
                 for target in study.labels
                 for checkpoint in checkpoints
             ),
@@ -211,11 +225,29 @@ def _with_interval(metric: Metric, *, sign: str = "") -> str:
     return f"{metric.value:{sign}.3f} [{metric.ci_low:{sign}.3f}, {metric.ci_high:{sign}.3f}]"
 
 
-def _triple(evaluation: Evaluation | None) -> str:
+def _third(numbers: Numbers) -> str:
+    """Return the score beside both accuracies: of two classes that of the high one."""
+    return "f1_high" if all(len(a.chosen.classes) == 2 for a in numbers.answers) else "macro_f1"
+
+
+def _has_course(numbers: Numbers) -> bool:
+    return any(answer.chosen.is_course for answer in numbers.answers)
+
+
+def _third(numbers: Numbers) -> str:
+    """Return the score beside both accuracies: of two classes that of the high one."""
+    return "f1_high" if all(len(a.chosen.classes) == 2 for a in numbers.answers) else "macro_f1"
+
+
+def _has_course(numbers: Numbers) -> bool:
+    return any(answer.chosen.is_course for answer in numbers.answers)
+
+
+def _triple(evaluation: Evaluation | None, third: str) -> str:
     if evaluation is None:
         return ""
-    names = (HEADLINE, "accuracy", "f1_high")
-    return " / ".join(f"{evaluation.per_trial.scores[name].value:.3f}" for name in names)
+    names = (HEADLINE, "accuracy", third)
+    return " / ".join(f"{evaluation.reported.scores[name].value:.3f}" for name in names)
 
 
 def _p(p: float) -> str:

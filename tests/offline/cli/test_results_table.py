@@ -3,10 +3,12 @@
 from dataclasses import replace
 from io import StringIO
 
+import numpy as np
 from rich.console import Console
 from synthetic_study import TARGETS, make_predictions, make_study
 
 from offline.cli.results import print_studies
+from offline.datasets.contract import Label
 from offline.report.study import Study
 
 
@@ -65,6 +67,47 @@ def test_a_row_of_fewer_subjects_says_so() -> None:
 def test_a_narrow_terminal_cuts_no_number() -> None:
     study = make_study(rates={"a variant with a long name": 0.7})
     assert "…" not in printed(study, width=80)
+
+
+def of_three_classes(study: Study) -> Study:
+    """Every trial's windows shared out over three classes, the last of them the rarest."""
+    variants = []
+    for variant in study.variants:
+        said = variant.answers["validation"]["valence"][0]
+        label = np.arange(len(said.label)) // 5 % 6 // 2.5
+        label = label.astype(np.int64)
+        said = replace(
+            said,
+            classes=("fear", "sadness", "happiness"),
+            label=label,
+            value=label.astype(np.float64),
+            log_p=np.log(0.4 * np.eye(3)[label] + 0.2),
+        )
+        answers = {"validation": {"valence": (said,)}}
+        # Each fold's training has another most frequent class.
+        priors = {
+            fold: np.roll([0.5, 0.3, 0.2], number).tolist()
+            for number, fold in enumerate(np.unique(said.fold))
+        }
+        variants.append(replace(variant, answers=answers, train_priors={"valence": priors}))
+    labels = {"valence": Label(classes=("fear", "sadness", "happiness"))}
+    return replace(study, variants=tuple(variants), labels=labels)
+
+
+def test_of_three_classes_none_has_an_f1_of_its_own() -> None:
+    told = printed(of_three_classes(make_study(rates={"full": 0.7})))
+    assert "F1 of" not in told
+    assert "macro F1" in told
+    assert "always 'happiness'" in told
+
+
+def test_no_word_of_a_name_is_broken_in_a_narrow_terminal() -> None:
+    study = make_study(rates={"as published": 0.7, "linear reference": 0.6})
+    for width in (80, 100):
+        told = printed(study, width=width)
+        for word in ("published", "reference", "training", "balanced", "accuracy"):
+            assert word in told
+        assert "…" not in told
 
 
 def test_who_knows_nothing_is_marked_where_italics_are_not_written() -> None:
