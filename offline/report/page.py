@@ -57,7 +57,7 @@ def _opening(study: Study, numbers: Numbers) -> Iterator[str]:
         f"Data: {about.title} (used: {seen_in_words(study)}). Reference: "
         f"{about.reference or 'none'}. Licence: {about.licence.rstrip('.') or 'not stated'}.",
         *(f"Tested: {counts}." for counts in _counts(numbers)),
-        *dict.fromkeys(sentence for variant in study.variants for sentence in variant.lacks),
+        *_lacks(study.variants),
         *(f"Answered: {text}." for text in labels_in_words(study)),
         *filter(None, (first, people_in_words(study.variants[0].n_people, chosen=study.chosen))),
         *rest,
@@ -75,8 +75,8 @@ def _opening(study: Study, numbers: Numbers) -> Iterator[str]:
 
 
 def _counts(numbers: Numbers) -> Iterator[str]:
-    """Yield how much was tested, and of which variants where they differ."""
-    by_size: dict[str, list[str]] = {}
+    """Yield how much was tested, and of which targets and variants where they differ."""
+    by_size: dict[str, dict[str, list[str]]] = {}
     for answer in numbers.answers:
         done = answer.chosen
         size = (
@@ -85,10 +85,26 @@ def _counts(numbers: Numbers) -> Iterator[str]:
             f"{counted(done.per_window.n, 'window')}; "
             f"{counted(done.n_seeds, 'training')} (seed) a fold"
         )
-        names = by_size.setdefault(size, [])
-        names += [answer.variant] if answer.variant not in names else []
-    for size, names in by_size.items():
-        yield f"{', '.join(names)}: {size}" if len(by_size) > 1 else size
+        by_size.setdefault(size, {}).setdefault(answer.target, []).append(answer.variant)
+    for size, found in by_size.items():
+        if len(by_size) == 1:
+            yield size
+            continue
+        by_variants: dict[str, list[str]] = {}
+        for target, variants in found.items():
+            by_variants.setdefault(", ".join(variants), []).append(target)
+        whose = "; ".join(f"{' and '.join(t)} by {who}" for who, t in by_variants.items())
+        yield f"{whose}: {size}"
+
+
+def _lacks(variants: Sequence[Variant]) -> Iterator[str]:
+    """Yield what is not there, each sentence once, and of which variants where not of all."""
+    by_sentence: dict[str, list[str]] = {}
+    for variant in variants:
+        for sentence in variant.lacks:
+            by_sentence.setdefault(sentence, []).append(variant.name)
+    for sentence, names in by_sentence.items():
+        yield sentence if len(names) == len(variants) else f"{', '.join(names)}: {sentence}"
 
 
 def _variants(study: Study) -> Iterator[str]:

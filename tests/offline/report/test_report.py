@@ -245,6 +245,46 @@ def test_a_trial_that_several_folds_tested_is_said_to_count_so_often(tmp_path: P
     assert "A trial counts once for each fold that tested it." in text
 
 
+def test_counts_that_differ_name_their_target_and_variants(tmp_path: Path) -> None:
+    study = make_study(rates={"full": 0.7, "linear": 0.6})
+    variants = []
+    for variant in study.variants:
+        answers = dict(variant.answers["validation"])
+        (said,) = answers["arousal"]
+        answers["arousal"] = (said.rows(said.subject != "s08"),)
+        variants.append(replace(variant, answers={"validation": answers}))
+    text = _text(replace(study, variants=tuple(variants)), tmp_path)
+    assert "- Tested: valence by full, linear: 8 subjects; 160 trials;" in text
+    assert "- Tested: arousal by full, linear: 7 subjects; 140 trials;" in text
+
+
+def test_what_some_variants_lack_names_them(tmp_path: Path) -> None:
+    study = make_study(rates={"full": 0.7, "linear": 0.6})
+    first, second = study.variants
+    own, shared = "2 of 9 windows have no emotion.", "1 trial gives no window."
+    first = replace(first, lacks=(own, shared))
+    second = replace(second, lacks=("3 of 9 windows have no emotion.", shared))
+    text = _text(replace(study, variants=(first, second)), tmp_path)
+    assert f"- full: {own}\n" in text
+    assert "- linear: 3 of 9 windows have no emotion.\n" in text
+    assert f"- {shared}\n" in text
+
+
+def test_why_the_most_frequent_class_is_below_chance_is_said_where_it_is(tmp_path: Path) -> None:
+    study = make_study(rates={"full": 0.7})
+    (variant,) = study.variants
+    assert "Below chance is no mistake" not in _text(study, tmp_path)
+    said = make_predictions(0.7, seed=0)
+    shares = {name: said.label[said.subject == name].mean() for name in np.unique(said.subject)}
+    mean = np.mean(list(shares.values()))
+    # Who has many of a class leaves few of it to the training of the fold that tests him.
+    priors = {name: [0.4, 0.6] if high < mean else [0.6, 0.4] for name, high in shares.items()}
+    variant = replace(variant, train_priors=dict.fromkeys(TARGETS, priors))
+    variant = replace(variant, answers={"validation": dict.fromkeys(TARGETS, (said,))})
+    text = _text(replace(study, variants=(variant,)), tmp_path / "below")
+    assert text.count("Below chance is no mistake: the most frequent class in training") >= 1
+
+
 def test_trials_without_a_stimulus_are_not_said_to_share_one() -> None:
     design = make_study().design
     said = " ".join(describe(replace(design, stimuli="nameless")))
