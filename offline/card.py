@@ -258,7 +258,9 @@ def _results(training: Training, targets: Mapping[str, Target]) -> str:
         heading += f" (over fewer than {FEW_PEOPLE} people do not believe them)"
     if training.leaky:
         heading = "LEAKY numbers, not to be believed"
-    heading += ", counted per window unless they say per trial"
+    heading += ", counted per window"
+    if any("per_trial" in name for found in training.metrics.values() for name in found):
+        heading += " unless they say per trial"
     if what == "windows":
         heading += " (a trial counts once for each fold in which windows of it were tested)"
     lines = []

@@ -220,7 +220,13 @@ def _measure(
         evaluations[target] = found
         kept = dict(found.per_window.scores)
         kept["majority_accuracy"] = found.per_window.trivial["majority"]["accuracy"]
-        kept["always_high_f1_high"] = found.per_window.trivial["always_high"]["f1_high"]
+        if len(found.classes) == 2:
+            if len(found.classes) == 2:
+            kept["always_high_f1_high"] = found.per_window.trivial["always_high"]["f1_high"]
+        else:  # of one class of several a constant may know more than the model
+            del kept["f1_high"]
+        else:  # of one class of several a constant may know more than the model
+            del kept["f1_high"]
         if not found.is_course:
             kept["balanced_accuracy_per_trial"] = found.per_trial.scores["balanced_accuracy"]
         for name, null in found.shifted.items():

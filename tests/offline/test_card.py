@@ -73,7 +73,7 @@ def test_an_honest_card_holds_its_facts() -> None:
         "emotion: joy 50%, fear 50%",
         "Protocol: loso. The epoch was chosen on the validation people",
         "On 2 people tested, with 95 % intervals over people where there are any (over fewer than "
-        "5 people do not believe them), counted per window unless they say per trial: - valence: "
+        "5 people do not believe them), counted per window: - valence: "
         "balanced accuracy 0.561 [0.490, 0.630]",
         "valence, without looking at anybody: trivial accuracy 0.570, share of 'high' 0.570",
         "- The band edges are ours. - Dropout is 0.2.",
@@ -161,6 +161,12 @@ def test_a_metric_of_one_class_names_it() -> None:
     card = _card(_training(metrics=metrics))
     assert "F1 of 'fear' 0.500" in card
     assert "F1 of always 'fear' 0.600" in card
+
+
+def test_what_is_counted_per_trial_is_told_of_where_there_is_any() -> None:
+    metrics = {"valence": {"balanced_accuracy_per_trial": Metric(value=0.5)}}
+    card = _card(_training(metrics=metrics))
+    assert "counted per window unless they say per trial: " in card
 
 
 def test_one_person_and_one_window_are_not_plural() -> None:
