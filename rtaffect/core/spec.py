@@ -137,7 +137,7 @@ class FrameSpec:
         ``"running"``: each feature less its mean over the person's valid frames so far, over
         their standard deviation.
     settle_s : float
-        How long a person's first frames count as warm-up, in seconds (running).
+        How long a person's first valid frames count as warm-up, in seconds of them (running).
     variance_floor, clip : float
         Least variance that is divided by; largest absolute value (running).
     optional : bool

@@ -16,6 +16,9 @@ from rtaffect.signal.roi_cleaning import RunningNormaliser
 from rtaffect.signal.timeline import LARGEST, Break, Floats
 from rtaffect.signal.track import ARTIFACT, PRESENT, UNSETTLED, GridTrack, States
 
+LONGEST_STEP_S = 1.0
+"""Of a longer time between two valid frames no more counts towards the warm-up."""
+
 
 @dataclass(slots=True)
 class _Frame:
@@ -62,7 +65,8 @@ class FrameTrack(StampedTrack, GridTrack):
         self._normaliser = RunningNormaliser(
             spec.n_rows, variance_floor=spec.variance_floor, clip=spec.clip
         )
-        self._t_first: float | None = None
+        self._t_valid = math.nan
+        self._watched_s = 0.0
         self._picks = [info.ch_names.index(name) for name in spec.ch_names]
         self._factors = face_factors(info, spec.ch_names)
         self._quality = {
@@ -109,11 +113,11 @@ class FrameTrack(StampedTrack, GridTrack):
         """Replace a valid frame's values by those that the model sees; return their state."""
         if self.spec.normalise == "none":
             return PRESENT
-        if self._t_first is None:
-            self._t_first = stamp_s
+        if not math.isnan(self._t_valid):
+            self._watched_s += min(stamp_s - self._t_valid, LONGEST_STEP_S)
+        self._t_valid = stamp_s
         frame[:] = self._normaliser.push(frame)
-        is_settled = stamp_s - self._t_first >= self.spec.settle_s
-        return PRESENT if is_settled else PRESENT | UNSETTLED
+        return PRESENT if self._watched_s >= self.spec.settle_s else PRESENT | UNSETTLED
 
     def _resolve(self, m_stop: int) -> None:
         """Write the grid up to (not including) ``m_stop`` from the frames known so far."""

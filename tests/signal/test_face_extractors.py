@@ -73,6 +73,15 @@ def test_running_values_are_those_of_numpy_over_the_past() -> None:
     assert Flag.WARMUP not in part.flags
 
 
+def test_time_without_a_face_warms_nobody_up() -> None:
+    frames = np.random.default_rng(2).normal(size=(29, round(20 * SFREQ)))
+    frames[:, 8 : round(14 * SFREQ)] = np.nan  # seen for a moment, then away for 14 s
+    spec = FrameSpec(ch_names=FACE_FEATURES, normalise="running")
+    assert Flag.WARMUP in windows(frames, spec).flags
+    longer = np.concatenate([frames, np.random.default_rng(3).normal(size=(29, 320))], axis=1)
+    assert Flag.WARMUP not in windows(longer, spec).flags
+
+
 def test_a_person_who_just_came_is_warming_up() -> None:
     frames = np.random.default_rng(1).normal(size=(29, round(8 * SFREQ)))
     part = windows(frames, FrameSpec(ch_names=FACE_FEATURES, normalise="running"))
