@@ -180,8 +180,8 @@ def check_mr(mr: MrSettings | None, modalities: Collection[str]) -> None:
             else f"mr: none cannot be: EEG beside {scan} is full of the scanner's artifacts"
         )
         msg = (
-            f"{wrong}; write `mr: causal_aas` to have them subtracted here (a stream of 5 kHz with the "
-            "scanner's markers), or `mr: corrected` if the EEG comes without them"
+            f"{wrong}; write `mr: causal_aas` to have them subtracted here (a stream of 5 kHz with "
+            "the scanner's markers), or `mr: corrected` if the EEG comes without them"
         )
         raise ValueError(msg)
     if said == "causal_aas" and not {"eeg", "markers"} <= set(modalities):
