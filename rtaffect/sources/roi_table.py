@@ -28,6 +28,11 @@ MISSING = frozenset({"", "n/a", "na", "nan"})
 
 TR_RANGE_S = (0.1, 20.0)
 MAX_REGIONS = 4096
+MAX_SHOWN = 80
+WANTED = (
+    f"Wanted is a row a volume and a column a region, named in the first line; a column "
+    f"{TIME_COLUMN}, if there is one, says when each volume was acquired."
+)
 OF_OTHERS = frozenset({"timestamp", "confidence"})
 """Columns that no table of ROI frames has: OpenFace's."""
 
@@ -165,7 +170,11 @@ def read_roi_table(
     else:
         stamps_s = np.asarray(told.start_s + (np.arange(len(rows)) + 0.5) * tr_s)
     if not np.isfinite(stamps_s).all() or not (np.diff(stamps_s) > 0).all():
-        msg = f"{path}: frames must have rising times in seconds, and some have not."
+        found = ", ".join(header)[:MAX_SHOWN]
+        msg = (
+            f"{path} does not look like a table of ROI means: its frames must have rising times in "
+            f"seconds, and some have not; its columns are {found!r}. {WANTED}"
+        )
         raise RecordingError(msg)
     about = dict(told.about)
     if TIME_COLUMN not in header and REFERENCE in about:
@@ -207,7 +216,8 @@ def _names(path: Path, header: list[str], told: Declared) -> tuple[str, ...]:
         raise RecordingError(msg)
     names = tuple(told.regions.get(name, name) for name in header if name != TIME_COLUMN)
     if not names or "" in names or len(set(names)) < len(names):
-        msg = f"{path} must name each region once in its first line, got {', '.join(names)[:80]!r}."
+        found = ", ".join(names)[:MAX_SHOWN]
+        msg = f"{path} must name each region once in its first line, got {found!r}."
         raise RecordingError(msg)
     return names
 
@@ -258,7 +268,7 @@ def _number(cell: str, where: str) -> float:
     try:
         return float(text)
     except ValueError:
-        msg = f"{where}: a number, or n/a, is needed, got {text[:40]!r}."
+        msg = f"{where}: a number, or n/a, is needed, got {text[:40]!r}. {WANTED}"
         raise RecordingError(msg) from None
 
 

@@ -136,6 +136,8 @@ def test_tabs_gaps_and_names_of_ones_own(tmp_path: Path) -> None:
         ("a,b\n1,2\n", {"RepetitionTime": 2, "Regions": {"z": "y"}}, "'z' is none"),
         ("a,b\n1,2\n", [2.0], "must be JSON like"),
         ("a,t_s\n1,2\n1,2\n", None, "rising times"),
+        ("valence,t_s\n.5,2\n.4,2\n", None, "not look like a table of ROI means.*'valence, t_s'"),
+        ("index,name\n1,A8m_L\n", {"RepetitionTime": 2}, "got 'A8m_L'. Wanted is a row a volume"),
         (",".join(map(str, range(5000))) + "\n", {"RepetitionTime": 2}, "at most 4096 regions"),
     ],
 )
