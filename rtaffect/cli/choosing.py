@@ -1,6 +1,6 @@
 """Which of the shipped models fit the streams at hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rtaffect.core.errors import BundleError
@@ -61,17 +61,32 @@ def fitting_bundles(ch_names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
         if hears - heard and not is_face_instead:
             best[name] = hears
     if not best:
+        what = "regions" if ch_names.keys() == {"roi"} else "channels"
         at_hand = [f"  the {m} has {listed(names)}" for m, names in ch_names.items()]
         msg = "\n".join(
             [
-                "No shipped model fits the channels at hand:",
+                f"No shipped model fits the {what} at hand:",
                 *at_hand,
                 *(lacks or ["  none is installed"]),
-                "Correct labels (streams.eeg.rename in a session file), or use your own model.",
+                _advice(ch_names),
             ]
         )
         raise BundleError(msg)
     return tuple(sorted(best))
+
+
+def _advice(modalities: Collection[str]) -> str:
+    """Return what may be done where no model fits streams of these modalities."""
+    ways = []
+    if "eeg" in modalities:
+        ways.append("correct labels (streams.eeg.rename in a session file)")
+    if "roi" in modalities:
+        ways.append(
+            "name regions as the model does (labels.names of the scanner; Regions in the JSON file "
+            "beside a table)"
+        )
+    advice = ", or ".join([*ways, "use your own model"])
+    return f"{advice[0].upper()}{advice[1:]}."
 
 
 def lacking(

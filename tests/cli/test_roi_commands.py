@@ -94,7 +94,9 @@ def test_a_run_that_is_too_short_says_what_a_model_of_frames_needs(folder: Path)
 def test_regions_that_no_model_knows_are_counted(folder: Path) -> None:
     table(folder / "other.csv", tuple(f"region {i}" for i in range(300)))
     said = rtaffect("replay", "other.csv", folder=folder)
-    helps(said, ["No shipped model fits", "tiny-roi lacks roi: A8m_L", "and 292 more"])
+    helps(said, ["No shipped model fits the regions", "tiny-roi lacks roi: A8m_L", "292 more"])
+    assert "Name regions as the model does" in said.text
+    assert "eeg" not in said.text
 
 
 @pytest.mark.usefixtures("folder")
