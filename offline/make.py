@@ -221,10 +221,7 @@ def _measure(
         kept = dict(found.per_window.scores)
         kept["majority_accuracy"] = found.per_window.trivial["majority"]["accuracy"]
         if len(found.classes) == 2:
-            if len(found.classes) == 2:
             kept["always_high_f1_high"] = found.per_window.trivial["always_high"]["f1_high"]
-        else:  # of one class of several a constant may know more than the model
-            del kept["f1_high"]
         else:  # of one class of several a constant may know more than the model
             del kept["f1_high"]
         if not found.is_course:
