@@ -94,8 +94,6 @@ def _print_study(
             console.print(_table(target, per, answers, mark=mark))
         if why := below_chance_in_words(answer.chosen for answer in answers):
             console.print(why, markup=False, highlight=False)
-        if why := below_chance_in_words(answer.chosen for answer in answers):
-            console.print(why, markup=False, highlight=False)
         for line in course_in_words(answers):
             console.print(line, markup=False, highlight=False)
         for line in differences_in_words(study, target):

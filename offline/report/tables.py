@@ -116,8 +116,6 @@ def _under(answers: Sequence[Answer], first: Level, *, per: str) -> str:
         )
     if why := below_chance_in_words(answer.chosen for answer in answers):
         said.append(why)
-    if why := below_chance_in_words(answer.chosen for answer in answers):
-        said.append(why)
     if few := few_in_words(answer.chosen.n_subjects for answer in answers):
         said.append(f"**{few}**")
     return " ".join(said)
@@ -223,15 +221,6 @@ def _with_interval(metric: Metric, *, sign: str = "") -> str:
     if metric.ci_low is None or metric.ci_high is None:
         return f"{metric.value:{sign}.3f}"
     return f"{metric.value:{sign}.3f} [{metric.ci_low:{sign}.3f}, {metric.ci_high:{sign}.3f}]"
-
-
-def _third(numbers: Numbers) -> str:
-    """Return the score beside both accuracies: of two classes that of the high one."""
-    return "f1_high" if all(len(a.chosen.classes) == 2 for a in numbers.answers) else "macro_f1"
-
-
-def _has_course(numbers: Numbers) -> bool:
-    return any(answer.chosen.is_course for answer in numbers.answers)
 
 
 def _third(numbers: Numbers) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from offline.card import FEW_PEOPLE
 from offline.metrics.evaluation import Evaluation
-from offline.metrics.evaluation import Evaluation
 from offline.plurals import counted, ranged
 from offline.report.study import EPOCH_AND_TEMPERATURE, Design, Study
 
@@ -21,18 +20,12 @@ SCORES: Mapping[str, str] = {
 _OF_TWO_CLASSES = ("f1_high",)
 """Of one class alone: of several, a constant answer may be ranked above a model by it."""
 
-_OF_TWO_CLASSES = ("f1_high",)
-"""Of one class alone: of several, a constant answer may be ranked above a model by it."""
-
 TRIVIAL: Mapping[str, str] = {
     "always_high": "always {high!r}",
     "majority": "the most frequent class in training",
     "last_label": "the label of the trial before",
 }
 """What those are called who know nothing of the signals."""
-
-_HAIR = 0.005
-"""Below chance by less than is shown."""
 
 _HAIR = 0.005
 """Below chance by less than is shown."""
@@ -149,40 +142,6 @@ def labels_in_words(study: Study) -> list[str]:
             classes = ", ".join(label.classes)
         said.append(f"**{target}**: {classes}")
     return said
-
-
-def scores_in_words(classes: Sequence[str]) -> dict[str, str]:
-    """Return the scores that a target's tables show, and what they are called.
-
-    Parameters
-    ----------
-    classes : sequence of str
-        The target's; of more than two none has a column of its own.
-    """
-    return {
-        name: words.format(high=classes[-1])
-        for name, words in SCORES.items()
-        if len(classes) == 2 or name not in _OF_TWO_CLASSES
-    }
-
-
-def below_chance_in_words(evaluations: Iterable[Evaluation]) -> str:
-    """Return why the answer of the most frequent class is below chance; "" where it is not.
-
-    Parameters
-    ----------
-    evaluations : iterable of Evaluation
-        Of one target.
-    """
-    for done in evaluations:
-        majority = done.reported.trivial.get("majority", {}).get("balanced_accuracy")
-        if majority is not None and majority.value < 1 / len(done.classes) - _HAIR:
-            return (
-                f"Below chance is no mistake: {TRIVIAL['majority']} is not the same in every fold. "
-                "A fold tests what its training lacks, so that the class that is frequent in the "
-                "one tends to be rare in the other."
-            )
-    return ""
 
 
 def scores_in_words(classes: Sequence[str]) -> dict[str, str]:
