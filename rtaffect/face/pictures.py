@@ -93,6 +93,8 @@ class Grabber:
 
     Attributes
     ----------
+    delay_s : float
+        As given.
     counts : CaptureCounts
         What came so far.
     is_over : bool
@@ -104,7 +106,7 @@ class Grabber:
     ) -> None:
         self._open = open_capture
         self._clock = clock
-        self._delay_s = delay_s
+        self.delay_s = delay_s
         self.counts = CaptureCounts()
         self.is_over = False
         self._slot: Picture | None = None
@@ -179,7 +181,7 @@ class Grabber:
             elif not self._capture.grab():
                 self._lose("gives no picture any more")
             else:
-                t_s = self._clock() - self._delay_s
+                t_s = self._clock() - self.delay_s
                 ok, image = self._capture.retrieve()
                 if ok:
                     self._t_heard = time.monotonic()

@@ -187,7 +187,7 @@ class FaceProcess:
         stamps = np.array([frame.t_s])
         self._sender.push(Chunk(FACE, values[:, np.newaxis], stamps, t_made))
         self.stages["compute"].add(t_made - t_begin)
-        self.stages["grab to features"].add(t_made - picture.t_s)
+        self.stages["grab to features"].add(t_made - picture.t_s - self._grabber.delay_s)
         self._stamps.append(frame.t_s)
         self.progress.n_frames += 1
         self.progress.n_faces = frame.n_faces

@@ -76,6 +76,18 @@ def test_features_reach_an_inlet_with_names_units_and_how_they_were_made(
     assert np.median(np.diff(stamps)) == pytest.approx(1 / 26.4, rel=0.15)
 
 
+def test_a_cameras_own_delay_is_no_time_of_ours(shared_data: Path, landmarker: Landmarker) -> None:
+    capture, mode = open_video(shared_data / "face" / "pyfeat_single_face.mp4")
+    grabber = Grabber(lambda: PacedFile(capture, 300.0), clock=local_clock, delay_s=1000.0)
+    info = describe(name="late", source_id=uuid.uuid4().hex, sfreq=mode.sfreq, backend="litert")
+    with grabber:
+        process = FaceProcess(grabber, Extractor(landmarker), info, clock=local_clock)
+        process.run(threading.Event())
+        process.close()
+    told = process.stages["grab to features"].summary()
+    assert 0.0 < told.p50_ms < 100_000.0
+
+
 def content(window: Window) -> tuple[object, ...]:
     part = window.modalities["face"]
     return window.index, window.t_closed, part.flags, part.coverage, part.data.tobytes()
