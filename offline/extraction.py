@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache as remember
 from pathlib import Path
@@ -112,7 +112,8 @@ class SubjectFeatures:
     has_face: bool
 
 
-def _key(recipe: Recipe, dataset: Dataset, subject: str) -> str:
+def features_key(recipe: Recipe, dataset: Dataset, subject: str) -> str:
+    """Return a digest of all that a subject's features depend on."""
     settings = {
         "data": dataset.fingerprint(subject),
         "windows": asdict(recipe.window_spec()) | {"hop_s": recipe.windows.train_hop_s},
@@ -145,6 +146,11 @@ def _code_digest(*of_recipe: str) -> str:
     return hashlib.sha256(b"".join(code)).hexdigest()
 
 
+def features_folder(cache: Path, key: str) -> Path:
+    """Return where features of a key are kept; they are there if it holds ``index.json``."""
+    return cache / key[:2] / key[2:]
+
+
 def make_features(recipe: Recipe, cache: Path, subject: str) -> Path:
     """Return the folder of a subject's features, computed if it is not there.
 
@@ -166,8 +172,8 @@ def make_features(recipe: Recipe, cache: Path, subject: str) -> Path:
     """
     torch.set_num_threads(1)
     dataset = recipe.dataset.open()
-    key = _key(recipe, dataset, subject)
-    folder = cache / key[:2] / key[2:]
+    key = features_key(recipe, dataset, subject)
+    folder = features_folder(cache, key)
     if (folder / "index.json").exists():
         return folder
     network = network_of(recipe, labels_of(recipe, dataset)).eval()
@@ -276,22 +282,32 @@ def _save(
     index = {
         "key": key,
         "arrays": list(arrays),
-        "trials": [
-            {
-                "subject": recording.subject,
-                "session": recording.session,
-                "trial": trial.name,
-                "stimulus": trial.stimulus,
-            }
-            for recording, _, _ in found
-            for trial in recording.trials
-        ],
-        "values": [dict(t.values) for recording, _, _ in found for t in recording.trials],
+        "trials": trials_of([recording for recording, _, _ in found]),
+        "values": trial_values_of([recording for recording, _, _ in found]),
         "has_face": any(windows.has_face for _, windows, _ in found),
     }
     draft = folder / f"index.{os.getpid()}.partial"
     draft.write_text(json.dumps(index))
     draft.replace(folder / "index.json")
+
+
+def trials_of(recordings: Sequence[Recording]) -> list[dict[str, str]]:
+    """Return subject, session, trial and stimulus of each trial."""
+    return [
+        {
+            "subject": recording.subject,
+            "session": recording.session,
+            "trial": trial.name,
+            "stimulus": trial.stimulus,
+        }
+        for recording in recordings
+        for trial in recording.trials
+    ]
+
+
+def trial_values_of(recordings: Sequence[Recording]) -> list[dict[str, float]]:
+    """Return each trial's value, by target."""
+    return [dict(trial.values) for recording in recordings for trial in recording.trials]
 
 
 def load_features(folder: Path) -> SubjectFeatures:

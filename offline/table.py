@@ -149,12 +149,13 @@ def read_table(
             parts.append(load_features(folder))
             if report is not None:
                 report(len(parts), len(subjects))
-    return _join(parts, labels, recipe.windows)
+    return join(parts, labels, recipe.windows)
 
 
-def _join(
+def join(
     parts: list[SubjectFeatures], labels: Mapping[str, Label], windows: AnyWindowSettings
 ) -> FeatureTable:
+    """Return the subjects' features as one table."""
     n_trials = np.cumsum([0, *(len(part.trials) for part in parts)])
     rows = [row for part in parts for row in part.trials]
     values = {name: np.concatenate([part.values[name] for part in parts]) for name in labels}

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from offline.cli.folds import folds_in_words
-from offline.cli.running import Changes, subjects_read
+from offline.cli.plans import subjects_read
+from offline.cli.running import Changes
 
 if TYPE_CHECKING:  # what follows loads torch
     from offline.audit import Audit

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from offline.cli.plans import subjects_read
 from offline.cli.results import print_results, print_studies
-from offline.cli.running import subjects_read
 from rtaffect.core.errors import ConfigError
 
 _LEVELS = ("trial", "window")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from offline.cli.running import longest_word
+from offline.cli.plans import longest_word
 
 if TYPE_CHECKING:
     from offline.metrics.evaluation import Level

@@ -1,8 +1,6 @@
 """What ``train`` and ``sweep`` have in common: plan, show the plan, carry it out, show results."""
 
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,24 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from offline.cli.plans import outline, plan, plan_table, whole_table, why_unknown
 from rtaffect.core.errors import ConfigError
 
 if TYPE_CHECKING:  # these load torch
     from offline.recipe import Recipe
     from offline.runs.executor import Executor
-    from offline.runs.folder import State
     from offline.runs.plan import Run, Unit
 
 MAX_ON_GPU = 4
 """Units that share a GPU where nobody says how many: each takes the driver's memory anew."""
-
-
-_QUIET_S = 30.0
-"""Longest silence while subjects are read, where there is no terminal for a bar."""
 
 
 class ExecutorName(StrEnum):
@@ -50,7 +41,7 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Show what would be trained, and stop. Features are read, or computed and kept.",
+        help="Show what would be trained, and stop. No features are computed.",
     ),
 ]
 Workers = Annotated[
@@ -178,10 +169,24 @@ def run_recipes(
     n_workers = options.n_workers or _n_workers(recipes.values())
     runs: list[Run] = []
     sizes: dict[str, list[str]] = {}
+    unknown: dict[str, list[str]] = {}
     for variant, recipe in recipes.items():
-        run, size = _plan(variant, recipe, cache, n_workers=n_workers, console=console)
+        table = (
+            outline(recipe, cache)
+            if dry_run
+            else whole_table(variant, recipe, cache, n_workers=n_workers, console=console)
+        )
+        if table is None:
+            unknown.setdefault(why_unknown(recipe), []).append(variant)
+            continue
+        run, size = plan(variant, recipe, table)
         runs.append(run)
         sizes.setdefault(size, []).append(variant)
+    for why, variants in unknown.items():
+        line = f"{', '.join(variants)}: {why}"
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    if not runs:
+        return None
     found = states(runs, root)
     n_left = sum(state != "done" for state in found.values())
     heading = f"{len(found)} unit{'s' * (len(found) != 1)} in {root}, {n_left} left to train"
@@ -224,91 +229,6 @@ def run_recipes(
         )
         raise
     return study
-
-
-def plan_table(runs: Sequence["Run"], found: "Mapping[Unit, State]") -> Table:
-    """Return the plan as a table: a line for each variant, with numbers of folds, seeds and units.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        The plan.
-    found : mapping of Unit to {"absent", "partial", "damaged", "done"}
-        How far each unit is.
-    """
-    table = Table()
-    table.add_column("variant", min_width=longest_word(run.variant for run in runs))
-    table.add_column("run", no_wrap=True)
-    table.add_column("protocol", min_width=longest_word(run.split.protocol for run in runs))
-    for column in ("folds", "seeds", "done", "begun", "to train"):
-        table.add_column(column, justify="right")
-    for run in runs:
-        of_run = [found[unit] for unit in run.units]
-        damaged = of_run.count("damaged")
-        leaky = run.split.leaky or run.recipe.is_leaky
-        table.add_row(
-            escape(run.variant),
-            run.id,
-            run.split.protocol + (" [bold red]LEAKY[/]" if leaky else ""),
-            str(len(run.split.folds)),
-            str(len(run.recipe.seeds)),
-            str(of_run.count("done")),
-            str(of_run.count("partial")),
-            f"{len(of_run) - of_run.count('done')}" + (f" ({damaged} damaged)" if damaged else ""),
-        )
-    return table
-
-
-def longest_word(texts: Iterable[str]) -> int:
-    """Return the width below which a column would break a word, 0 for none."""
-    return max((len(word) for text in texts for word in text.split()), default=0)
-
-
-def longest_word(texts: Iterable[str]) -> int:
-    """Return the width below which a column would break a word, 0 for none."""
-    return max((len(word) for text in texts for word in text.split()), default=0)
-
-
-def _plan(
-    variant: str, recipe: "Recipe", cache: Path, *, n_workers: int, console: Console
-) -> "tuple[Run, str]":
-    """Return the run, and how large its folds are; features are computed if they are not there."""
-    from offline.cli.folds import folds_in_words
-    from offline.runs.trainer import plan_run
-    from offline.table import read_table
-
-    with subjects_read(variant, console) as report:
-        table = read_table(recipe, cache, n_workers=n_workers, report=report)
-    for sentence in table.lacks:
-        console.print(f"{variant}: {sentence}", soft_wrap=True, markup=False, highlight=False)
-    run = plan_run(variant, recipe, table)
-    items = table.windows_as_items() if run.split.level == "window" else table.trials
-    return run, folds_in_words(run.split, items)
-
-
-@contextmanager
-def subjects_read(name: str, console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Show how many subjects' features are read, and of how many; what is given is told both."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    terminal = console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=not terminal) as bars:
-        task = bars.add_task(f"{name}: subjects read", total=None)
-        told = time.monotonic()
-
-        def report(n_done: int, n_all: int) -> None:
-            nonlocal told
-            bars.update(task, completed=n_done, total=n_all)
-            if not terminal and (n_done == n_all or time.monotonic() - told > _QUIET_S):
-                told = time.monotonic()
-                line = f"{name}: {n_done} of {n_all} subjects read"
-                console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-        yield report
 
 
 def _wants_gpu(recipes: "Collection[Recipe]") -> bool:
