@@ -83,7 +83,8 @@ def simulate(
     labels: Annotated[
         Path | None,
         typer.Option(
-            rich_help_panel=SCANNER, help="First write the label image of simulated volumes here."
+            rich_help_panel=SCANNER,
+            help="First write the volumes' label image here, and names beside it.",
         ),
     ] = None,
     afni_version: Annotated[
@@ -122,6 +123,7 @@ def simulate(
     from rtaffect.simulate.mr import MagnetSettings
     from rtaffect.simulate.participant import Participant
     from rtaffect.simulate.scanner_faults import describe_scanner_faults
+    from rtaffect.simulate.scanner_lsl import WAIT_S
     from rtaffect.simulate.scanner_sender import ScannerPlan, run_scanned
     from rtaffect.simulate.sender import run_sender
 
@@ -136,14 +138,12 @@ def simulate(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     length = "until Ctrl-C" if math.isinf(duration) else f"for {duration:g} s"
-    if scan is None:
-        typer.echo(f"Sending simulated participant {seed} {length}; nobody is measured.", err=True)
-    else:
-        typer.echo(f"Sending {scan.name} by {scanner}.", err=True)
+    of_nobody = f"Sending simulated participant {seed} {length}; nobody is measured."
     participant = Participant(seed, coupling=coupling, session=session)
     magnet = MagnetSettings(tr_s=tr or 2.0, start_s=scan_after) if mr else None
     sfreq = sfreq or (LEAST_SFREQ if mr else 512.0)
     if scanner is None:
+        typer.echo(of_nobody, err=True)
         run_sender(
             participant,
             stop=stop,
@@ -155,6 +155,12 @@ def simulate(
             magnet=magnet,
         )
         return
+
+    def tell() -> None:
+        typer.echo(of_nobody if scan is None else f"Sending {scan.name} by {scanner}.", err=True)
+        if scanner == "lsl" and unpaced:
+            typer.echo(f"Frames leave once somebody receives them; waits {WAIT_S:g} s.", err=True)
+
     n_sent = run_scanned(
         participant,
         ScannerPlan(
@@ -176,6 +182,7 @@ def simulate(
         name=name,
         source_id=source_id,
         magnet=magnet,
+        on_ready=tell,
     )
     typer.echo(f"{n_sent} volumes left the scanner.", err=True)
 

@@ -1,5 +1,6 @@
 """What a simulated scanner scans: the simulated participant, a NIfTI file, a table of regions."""
 
+import csv
 import math
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from rtaffect.sources.roi_table import read_roi_table
 
 Voxels = npt.NDArray[np.generic]
 
+NIFTI = (".nii", ".nii.gz")
 _TIME_UNITS_S = {8: 1.0, 16: 1e-3, 24: 1e-6}  # NIfTI's codes
 
 
@@ -209,6 +211,52 @@ def open_scan(path: Path, *, tr_s: float | None = None) -> Scan:
     ConfigError, RecordingError
         The file is not one that can be replayed.
     """
-    if path.name.endswith((".nii", ".nii.gz")):
+    if path.name.endswith(NIFTI):
         return NiftiScan(path, tr_s=tr_s)
     return TableScan(path, tr_s=tr_s)
+
+
+def write_labels(scan: Scan, path: Path) -> Path:
+    """Write a scan's regions for whoever takes their means: an image, and a TSV file of names.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    path : Path
+        Of the image, a NIfTI file; names go beside it, as ``labels.tsv`` for ``labels.nii.gz``.
+
+    Returns
+    -------
+    Path
+        Where the names are.
+
+    Raises
+    ------
+    ConfigError
+        The scan has no regions, or there is no writing there.
+    """
+    import nibabel
+
+    if scan.labels is None:
+        msg = (
+            "A NIfTI file has no regions of its own to write: leave --labels out, and name the "
+            "label image that belongs to its volumes in the session file."
+        )
+        raise ConfigError(msg)
+    end = next((end for end in NIFTI if path.name.endswith(end)), None)
+    if end is None:
+        msg = f"A label image must be called .nii or .nii.gz, got {path.name!r}."
+        raise ConfigError(msg)
+    names = path.with_name(path.name.removesuffix(end) + ".tsv")
+    image = nibabel.Nifti1Image(scan.labels, scan.affine)  # type: ignore[no-untyped-call]
+    try:
+        nibabel.save(image, path)
+        with names.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, delimiter="\t", lineterminator="\n")
+            table.writerow(("index", "name"))
+            table.writerows(enumerate(scan.ch_names, start=1))
+    except OSError as error:
+        msg = f"The label image cannot be written to {path} ({error.strerror}): name another file."
+        raise ConfigError(msg) from error
+    return names

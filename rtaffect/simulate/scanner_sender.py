@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event as StopEvent
@@ -14,10 +14,10 @@ from rtaffect.simulate.bold import BoldSettings, SimulatedBold
 from rtaffect.simulate.fault import Fault
 from rtaffect.simulate.mr import MagnetSettings
 from rtaffect.simulate.participant import Participant
-from rtaffect.simulate.scan import Scan, SimulatedScan, open_scan
+from rtaffect.simulate.scan import Scan, SimulatedScan, open_scan, write_labels
 from rtaffect.simulate.scanner_afni import AfniLink
 from rtaffect.simulate.scanner_faults import ScannerFault
-from rtaffect.simulate.scanner_link import ScannerLink, run_scanner
+from rtaffect.simulate.scanner_link import ScannerLink, check_faults, run_scanner
 from rtaffect.simulate.sender import LEAD_S, run_sender
 from rtaffect.simulate.volumes import PaintedBold
 from rtaffect.sources.lsl_inlet import local_clock
@@ -46,7 +46,8 @@ class ScannerPlan:
         When scanning begins, in seconds after EEG and face of the simulated participant: who is to
         hear the first pulse has to be there by then.
     labels : Path or None
-        Where the label image of simulated volumes is written first.
+        Where the label image of the volumes is written first, see
+        `rtaffect.simulate.scan.write_labels`.
     afni_version : int
         See `rtaffect.simulate.scanner_afni.AfniLink`.
     paced : bool
@@ -91,9 +92,14 @@ def open_link(plan: ScannerPlan, stop: StopEvent) -> ScannerLink:
             raise ConfigError(msg)
         return AfniLink(host, int(port), stop, version=plan.afni_version)
     if plan.kind == "lsl":
-        from rtaffect.simulate.scanner_lsl import LslLink
+        from rtaffect.simulate.scanner_lsl import WAIT_S, LslLink
 
-        return LslLink(source_id=plan.source_id, simulated=plan.scan is None)
+        return LslLink(
+            source_id=plan.source_id,
+            simulated=plan.scan is None,
+            stop=stop,
+            wait_s=0.0 if plan.paced else WAIT_S,
+        )
     from rtaffect.simulate.scanner_dicom import DicomFormat
     from rtaffect.simulate.scanner_files import FolderLink, NiftiFormat
 
@@ -115,6 +121,7 @@ def run_scanned(
     source_id: str = "",
     magnet: MagnetSettings | None = None,
     clock: Clock = local_clock,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Send a scan; of the simulated participant with EEG, face, markers, pulses and the truth.
 
@@ -126,6 +133,8 @@ def run_scanned(
         The scanner.
     stop, faults, duration_s, sfreq, name, source_id, magnet, clock
         As of `rtaffect.simulate.sender.run_sender`.
+    on_ready : callable
+        Called once what was asked for turned out to be possible, before anything leaves.
 
     Returns
     -------
@@ -141,25 +150,32 @@ def run_scanned(
     PublishError
         LSL refuses to send.
     """
-    if plan.scan is not None:
-        if plan.labels is not None:
-            msg = "Only simulated volumes have a label image to write: leave --labels out."
-            raise ConfigError(msg)
-        return _run(plan, open_scan(plan.scan, tr_s=plan.tr_s), stop, clock() + LEAD_S, clock)
     settings = BoldSettings(start_s=plan.start_s)
     if plan.tr_s is not None:
         settings = replace(settings, tr_s=plan.tr_s)
-    painted = PaintedBold(SimulatedBold(participant, settings))
-    if plan.labels is not None:
-        painted.parcellation.write(plan.labels)
+    scanned = (
+        SimulatedScan(PaintedBold(SimulatedBold(participant, settings)), duration_s)
+        if plan.scan is None
+        else open_scan(plan.scan, tr_s=plan.tr_s)
+    )
+    link = open_link(plan, stop)
+    try:
+        check_faults(plan.faults, link)
+        if plan.labels is not None:
+            write_labels(scanned, plan.labels)
+    except BaseException:
+        link.close()
+        raise
+    on_ready()
     t_start = clock() + LEAD_S
+    if plan.scan is not None:
+        return _run(plan, scanned, link, stop, t_start, clock)
     failed: list[BaseException] = []
     n_sent: list[int] = []
 
     def scan() -> None:
         try:
-            scanned = SimulatedScan(painted, duration_s)
-            n_sent.append(_run(plan, scanned, stop, t_start + plan.start_s, clock))
+            n_sent.append(_run(plan, scanned, link, stop, t_start + plan.start_s, clock))
         except BaseException as error:  # noqa: BLE001 - raised below, by the thread that is asked
             failed.append(error)
             stop.set()
@@ -190,8 +206,14 @@ def run_scanned(
     return n_sent[0]
 
 
-def _run(plan: ScannerPlan, scan: Scan, stop: StopEvent, t_start: float, clock: Clock) -> int:
-    link = open_link(plan, stop)
+def _run(
+    plan: ScannerPlan,
+    scan: Scan,
+    link: ScannerLink,
+    stop: StopEvent,
+    t_start: float,
+    clock: Clock,
+) -> int:
     try:
         return run_scanner(
             scan,

@@ -6,7 +6,6 @@ means of its regions make the same one.
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -72,13 +71,6 @@ class Parcellation:
         labels = np.zeros(len(grid), np.int16)
         labels[inside] = nearest + 1
         return labels.reshape(self.shape)
-
-    def write(self, path: Path) -> None:
-        """Write the label image as NIfTI, for whoever takes the means of its regions."""
-        import nibabel
-
-        image = nibabel.Nifti1Image(self.labels, self.affine)  # type: ignore[no-untyped-call]
-        nibabel.save(image, path)
 
 
 class Painter:

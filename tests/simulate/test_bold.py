@@ -15,6 +15,7 @@ from rtaffect.core.streams import Chunk, VolumeChunk
 from rtaffect.simulate.bold import BoldSettings, SimulatedBold
 from rtaffect.simulate.hrf import Hrf
 from rtaffect.simulate.participant import Participant
+from rtaffect.simulate.scan import SimulatedScan, write_labels
 from rtaffect.simulate.source import SimulatedSource
 from rtaffect.simulate.volumes import PaintedBold, Parcellation
 
@@ -130,7 +131,8 @@ def test_a_parcellation_has_every_region_and_is_always_the_same() -> None:
 
 def test_a_label_image_is_read_as_it_was_made(tmp_path: Path) -> None:
     path = tmp_path / "labels.nii.gz"
-    GRID.write(path)
+    painted = PaintedBold(SimulatedBold(Participant(1), SMALL), GRID)
+    write_labels(SimulatedScan(painted), path)
     image = nibabel.load(path)
     assert np.array_equal(np.asarray(image.dataobj), GRID.labels)
     np.testing.assert_allclose(image.affine, GRID.affine)
