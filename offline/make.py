@@ -80,9 +80,9 @@ def export_run(
     if text is None:
         msg = (
             f"A recipe must describe its bundle to be exported, and that of run {record.id} "
-            f"({recipe.name}) does not. Put `bundle: {{name: ..., title: ..., summary: ...}}` into "
-            f"the recipe file, give the same command again ({record.sessions[-1].command}; nothing "
-            "is trained again), and then export."
+            f"({recipe.name}) does not. Give its command again with one more change, "
+            f"{record.sessions[-1].command} 'bundle={{name: ..., title: ..., summary: ...}}' (or "
+            "write that into a recipe file of your own); nothing is trained again. Then export."
         )
         raise RunError(msg)
     if recipe.windows.scaling != "none":

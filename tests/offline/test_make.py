@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import studyforrest
 from finished_run import finished_run
 
 from offline.datasets.contract import Recording
@@ -131,6 +132,24 @@ def test_what_a_bundle_says_of_itself_is_what_was_measured(tmp_path: Path) -> No
     assert manifest.targets["valence"].edges == (-1.0, 0.0, 1.0)
 
 
+def test_of_several_classes_none_has_an_f1_of_its_own_on_the_card(tmp_path: Path) -> None:
+    (tmp_path / "film").mkdir()
+    film = studyforrest.write_fake(tmp_path / "film", subjects=(1, 2, 3))
+    folder, _ = finished_run(
+        tmp_path,
+        dataset=film.model_dump(),
+        windows={"kind": "roi", "window_s": 8, "lag_s": 4, "n_settle": 2},
+        model={"kind": "roi_linear", "mean_s": 4},
+        targets=["valence"],
+        protocol={"kind": "portions", "train": 1, "validation": 1, "test": 1},
+    )
+    manifest = export_run(folder, tmp_path / "bundles").manifest
+    metrics = manifest.training.metrics["valence"]
+    assert not [name for name in metrics if "f1_high" in name]
+    assert "macro_f1" in metrics
+    assert "F1 of" not in manifest.description
+
+
 def test_a_leaky_run_makes_a_stamped_bundle_that_weighs_nothing(tmp_path: Path) -> None:
     folder, _ = finished_run(
         tmp_path,
@@ -160,9 +179,7 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
         with pytest.raises(RunError, match=r"1 of 4 units are not done, such as .*simulated-0001"):
             export_run(folder, tmp_path, fold=fold)
     bare, _ = finished_run(tmp_path / "bare", bundle=None, **recipe)
-    with pytest.raises(
-        RunError, match=r"describe its bundle .*recipe file, .*same command again \(test; "
-    ):
+    with pytest.raises(RunError, match=r"describe its bundle .*command again .*test 'bundle=.*"):
         export_run(bare, tmp_path)
 
 
