@@ -90,7 +90,7 @@ def reproduce(
         if quick or not dry_run:
             msg = (
                 f"reproduce {paper} needs --data FOLDER, {wanted.data} "
-                "(see `rtaffect-offline data ls`)."
+                f"(see `rtaffect-offline data ls`).{_stand_in(paper)}"
             )
             raise ConfigError(msg)
         leaky, sound = (
@@ -147,6 +147,16 @@ def reproduce(
     )
     report = write_report([*honest, *by_paper], folder)
     console.print(f"{page}\n{report}", markup=False, highlight=False)
+
+
+def _stand_in(paper: str) -> str:
+    """Return which of the papers needs no data and stands in for this one; "" for none."""
+    from offline.reproduce.papers import PAPERS
+
+    name = f"{paper}-simulated"
+    if name not in PAPERS:
+        return ""
+    return f" `rtaffect-offline reproduce {name}` needs none: nobody was measured there."
 
 
 def _runs_table(leaky: "Mapping[str, Recipe]", sound: "Mapping[str, Recipe]") -> Table:

@@ -91,6 +91,10 @@ PAPER = Paper(
         "It trains 10 000 epochs and keeps the one that was best in validation accuracy; ours 500, "
         "and the best in validation likelihood.",
         "It shrinks the weights of some layers; ours, by the optimiser, all of them.",
+        "As in the code, the leaky runs scale a trial between one minimum and one maximum over all "
+        "its regions and frames (`whole_trial_minmax`), the future among them; for EBR the code "
+        "takes them over its 32 regions, ours over all. The honest runs normalise each region by "
+        "its own past and present frames.",
         "EBR's 32 regions are those of the code; we could not find the article that they are "
         "said to come from.",
     ),
@@ -116,7 +120,8 @@ STAND_IN = replace(
         "people said they felt.",
         "Class is portrayed valence in thirds of its scale, level in ninths.",
         "EBR sees every eighth region: as many as the seed's list, and no emotion about them.",
-        *PAPER.differences[2:3],
+        "The trial that is scaled as a whole is a run of the film.",
+        *PAPER.differences[2:4],
     ),
     tables=_tables("valence", "valence"),
     more=(_challenge_of_film,),

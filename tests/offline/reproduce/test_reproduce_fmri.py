@@ -9,6 +9,9 @@ from fakes.icbhi import write_fake
 from typer.testing import CliRunner, Result
 
 from offline.cli.main import app
+from offline.recipe import load_sweep
+from offline.reproduce.papers import PAPERS
+from rtaffect.bundle import load_bundle
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -85,3 +88,30 @@ def test_embeddings_are_clustered_and_drawn(cnn3d: Path) -> None:
     assert figures == ["embeddings_valence_honest.png", "embeddings_valence_their.png"]
     assert all(f"]({name})" in text for name in figures)
     assert "SIMULATED" in text
+
+
+def test_what_was_reproduced_is_exported_and_runs_live(cnn3d: Path, tmp_path: Path) -> None:
+    study = cnn3d.parent / "cnn3d_simulated_honest.study.json"
+    done = run("export", str(study), "--out", str(tmp_path), "--fold=simulated-0300")
+    assert done.exit_code == 0, done.output
+    manifest = load_bundle(tmp_path / "cnn3d-simulated").manifest
+    assert manifest.windows.closes == "volume"
+    assert "SIMULATED" in manifest.description
+    assert not manifest.training.leaky
+
+
+@pytest.mark.parametrize("paper", sorted(PAPERS))
+def test_every_honest_sweep_describes_its_bundle_and_no_leaky_one_does(paper: str) -> None:
+    assert load_sweep(PAPERS[paper].honest_sweep).base.bundle is not None
+    assert load_sweep(PAPERS[paper].paper_sweep).base.bundle is None
+
+
+def test_a_paper_without_its_data_names_what_needs_none() -> None:
+    told = run("reproduce", "cnn3d", "--quick")
+    assert told.exit_code == 1
+    assert "reproduce cnn3d-simulated" in told.output
+
+
+def test_asbs_scaling_of_a_whole_trial_is_named(asb: Path) -> None:
+    text = " ".join((asb / "comparison.md").read_text().split())
+    assert "one minimum and one maximum over all its regions and frames" in text
