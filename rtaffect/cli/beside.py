@@ -62,7 +62,7 @@ class _Child:
 
     def __init__(self, verb: str, path: Path) -> None:
         self.verb = verb
-        self._command = [sys.executable, "-m", "rtaffect", verb, str(path), "--quiet"]
+        self._command = [sys.executable, "-m", "rtaffect", verb, str(path), "--quiet", "--beside"]
         self._lock = threading.Lock()  # nobody starts it again while it is being stopped
         self._stopped = threading.Event()
         self._settled = threading.Event()  # ready, or ended before it was
@@ -91,6 +91,7 @@ class _Child:
         # A group of its own: Ctrl-C ends the session, and the session ends it.
         return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
             self._command,
+            stdin=subprocess.PIPE,  # closed by the system should this process be killed
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",

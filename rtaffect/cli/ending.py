@@ -1,9 +1,10 @@
 """How a process that runs until somebody ends it is ended."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 
 @contextmanager
@@ -16,6 +17,18 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_with_parent(stop: threading.Event) -> None:
+    """Set an event when the program that started this one, which holds stdin, is gone."""
+
+    def wait() -> None:
+        with suppress(OSError, ValueError):  # closed already
+            while sys.stdin.buffer.read(1):
+                pass
+        stop.set()
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def end_after(duration_s: float | None, stop: threading.Event, open_things: ExitStack) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtaffect.cli.ending import end_after, stopped_by_signals
+from rtaffect.cli.ending import end_after, end_with_parent, stopped_by_signals
 
 if TYPE_CHECKING:
     from rtaffect.cli.status import ProcessLine
@@ -55,6 +55,7 @@ def face(
         float | None, typer.Option(min=1.0, help="End after so many seconds; else by Ctrl-C.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No status line.")] = False,
+    beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
 ) -> None:
     """Turn a camera's pictures into OpenFace's 29 features over LSL; no picture is kept.
 
@@ -84,6 +85,8 @@ def face(
         # Not before everything is open: until then Ctrl-C ends the wait at once.
         open_things.enter_context(stopped_by_signals(stop))
         end_after(duration, stop, open_things)
+        if beside:
+            end_with_parent(stop)
         with ProcessLine("the first picture", quiet=quiet) as line:
             process.run(stop, _Shown(line))
     _tell_summary(process)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtaffect.cli.ending import end_after, stopped_by_signals
+from rtaffect.cli.ending import end_after, end_with_parent, stopped_by_signals
 
 if TYPE_CHECKING:
     from rtaffect.config.scanner import ScannerSettings
@@ -25,6 +25,7 @@ def scanner(
         float | None, typer.Option(min=1.0, help="End after so many seconds; else by Ctrl-C.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No status line.")] = False,
+    beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
 ) -> None:
     """Turn volumes that a scanner sends into ROI frames over LSL.
 
@@ -55,6 +56,8 @@ def scanner(
         open_things.enter_context(stopped_by_signals(stop))
         line.tell(f"Ready: {_ways_out(settings)}. Ctrl-C ends.")
         end_after(duration, stop, open_things)
+        if beside:
+            end_with_parent(stop)
         with line:
             process.run(stop, line.show)
     _tell_summary(process)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -82,3 +84,18 @@ def test_a_process_that_cannot_start_ends_the_session(
         pass
     assert not scanners()
     assert "scanner: Error: The label image nowhere.nii must be" in capfd.readouterr().err
+
+
+def test_a_process_does_not_outlive_a_session_that_was_killed(
+    source_id: str, tmp_path: Path
+) -> None:
+    """The system closes the pipe that a killed session held."""
+    path, _ = a_session(tmp_path, source_id, start=True)
+    command = [sys.executable, "-m", "rtaffect", "scanner", str(path), "--quiet", "--beside"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith(b"Ready:"):
+            assert process.poll() is None
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(PATIENCE_S) == 0

@@ -24,7 +24,12 @@ SETTINGS = {
     "protocol": {"kind": "loso", "n_validation": 1},
     "seeds": [0, 1],
 }
-NO_MATTER = {("name",), ("bundle",), ("seeds",)}
+NO_MATTER = {
+    ("name",),
+    ("bundle",),
+    ("seeds",),
+    ("windows", "kind"),  # what EEG's windows never write; those of other kinds write theirs
+}
 
 
 def recipe(**changes: object) -> Recipe:
@@ -73,6 +78,13 @@ def test_every_setting_that_changes_numbers_changes_the_id(key: tuple[str, ...])
         warnings.simplefilter("ignore")  # that some values are of another type than they should be
         after = run_id(with_another(before, key), data="d", split="s")
     assert (after == run_id(before, data="d", split="s")) is (key in NO_MATTER)
+
+
+def test_windows_of_another_kind_change_the_id() -> None:
+    face = recipe(windows={"kind": "face"}, model={"kind": "face_linear"})
+    dumped = face.model_dump(mode="json")
+    assert dumped["windows"]["kind"] == "face"
+    assert run_id(face, data="d", split="s") != run_id(recipe(), data="d", split="s")
 
 
 def test_data_and_split_change_the_id() -> None:
