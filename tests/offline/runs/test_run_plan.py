@@ -81,7 +81,7 @@ def test_every_setting_that_changes_numbers_changes_the_id(key: tuple[str, ...])
 
 
 def test_windows_of_another_kind_change_the_id() -> None:
-    face = recipe(windows={"kind": "face"}, model={"kind": "face_linear"})
+    face = recipe(windows={"kind": "face"}, model={"kind": "face_linear"}, training={})
     dumped = face.model_dump(mode="json")
     assert dumped["windows"]["kind"] == "face"
     assert run_id(face, data="d", split="s") != run_id(recipe(), data="d", split="s")
