@@ -1,5 +1,6 @@
 """What the demo says at its end: agreement with the truth, the same without coupling, latency."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -57,17 +58,17 @@ def tell_agreement(seen: Seen, *, seed: int) -> None:
             table.add_row(
                 name,
                 target,
-                f"{one.r:+.2f}",
-                f"{one.same_sign:.0%}",
+                *(("-", "-") if math.isnan(one.r) else (f"{one.r:+.2f}", f"{one.same_sign:.0%}")),
                 str(one.n),
                 f"{one.n_effective:.0f}",
-                f"{other.r:+.2f} ({other.n_effective:.0f})",
+                "-" if math.isnan(other.r) else f"{other.r:+.2f} ({other.n_effective:.0f})",
             )
     console.print(table)
     console.print(
         "Each estimate is compared with the truth of the moment that it speaks of: that of fMRI, "
         "and of what is paired with it, lies some seconds before its frame. Uncoupled: the same "
-        "person, whose signals show nothing of the truth (effective n)."
+        "person, whose signals show nothing of the truth (effective n). A - stands where one of "
+        "the two does not move."
     )
     p50, p99 = np.percentile(np.asarray(seen.latencies_s) * 1e3, [50, 99])
     gaps = ", ".join(f"{modality} {n}" for modality, n in seen.n_gaps.items())

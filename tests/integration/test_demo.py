@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-DEMO = [sys.executable, "-m", "rtaffect", "demo", "--duration", "42"]
+DEMO = [sys.executable, "-m", "rtaffect", "demo", "--duration", "58"]
 
 
 def start() -> "subprocess.Popen[str]":
