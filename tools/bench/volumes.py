@@ -33,7 +33,7 @@ from rtaffect.sources.volumes import VolumeSource
 
 SHAPE = (64, 64, 36)
 AFFINE = np.array([[3.0, 0, 0, -96], [0, 3, 0, -96], [0, 0, 3.5, -60], [0, 0, 0, 1]])
-EVERY_S = 0.04
+EVERY_S = 0.1
 N_DIFFERENT = 16
 WARM_UP = 0.2
 
