@@ -41,15 +41,6 @@ class Pose:
         )
 
 
-def rotation_of(pitch: float, yaw: float, roll: float) -> Floats:
-    """Return ``Rx(pitch) @ Ry(yaw) @ Rz(roll)``; angles in radians."""
-    (sx, sy, sz), (cx, cy, cz) = np.sin([pitch, yaw, roll]), np.cos([pitch, yaw, roll])
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return np.asarray(about_x @ about_y @ about_z)
-
-
 class PoseSolver:
     """Follows one head; each solution starts from the last.
 

@@ -164,7 +164,7 @@ def test_folders_inside_are_watched_where_that_is_wanted(tmp_path: Path) -> None
                 assert nothing_more(source)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="file modes exist on POSIX only")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes exist on POSIX only")
 def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
     with watching(tmp_path, give_up_s=0.1) as source:
         os.mkfifo(tmp_path / "v_1.nii")
